@@ -1,0 +1,1 @@
+"""Pileus: a whole OpenStack cloud in one Python package."""

@@ -1,0 +1,1 @@
+"""The compute service: what a classic cloud calls Nova."""

@@ -1,0 +1,1 @@
+"""What every service stands on, and which knows none of them."""

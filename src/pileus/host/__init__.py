@@ -1,0 +1,1 @@
+"""The engines of this machine: packages, accelerator, libvirtd, Open vSwitch and OVN, images."""

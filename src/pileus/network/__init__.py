@@ -1,0 +1,1 @@
+"""The network service: what a classic cloud calls Neutron."""

@@ -1,0 +1,177 @@
+"""What the network service asks of the data plane.
+
+Two Protocols: `NetworkDriver` holds the logical world (switches, routers, addresses, rules) for
+the whole cloud; `HostNetwork` plugs ports into it on one host. Neither sees a row or a request.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A subnet as its switch sees it: DHCP is answered where `dhcp` is true."""
+
+    id: str
+    cidr: str
+    gateway_ip: str | None
+    dhcp: bool
+    dns: tuple[str, ...] = ()
+    host_routes: tuple[tuple[str, str], ...] = ()  # (destination, nexthop)
+    # The address in this subnet at which the network's metadata port answers (None: no metadata);
+    # guests reach 169.254.169.254 through it, by a DHCP classless static route.
+    metadata_ip: str | None = None
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A network. `physical` bridges it to a provider network on every host that maps it."""
+
+    id: str
+    name: str
+    mtu: int
+    subnets: tuple[Subnet, ...] = ()
+    physical: str | None = None
+    vlan: int | None = None
+
+
+@dataclass(frozen=True)
+class SwitchPort:
+    """A port. `kind` says what stands behind it.
+
+    guest: an interface plugged on a host; router: the peer of the router's port `RouterPort` with
+    the same id; metadata: OVN's localport, present on every host.
+    """
+
+    id: str
+    network_id: str
+    kind: Literal["guest", "router", "metadata"]
+    mac: str
+    addresses: tuple[tuple[str, str], ...]  # (subnet id, ip)
+    up: bool = True
+    port_security: bool = True
+    security_groups: tuple[str, ...] = ()
+    allowed_pairs: tuple[tuple[str, str], ...] = ()  # (mac, ip or cidr)
+    hostname: str = ""
+
+
+@dataclass(frozen=True)
+class RouterPort:
+    """An interface of a router; `gateway` is the one to the external network."""
+
+    id: str
+    network_id: str
+    mac: str
+    cidrs: tuple[str, ...]  # its addresses with prefix length
+    gateway: bool = False
+
+
+@dataclass(frozen=True)
+class Router:
+    """A router with everything on it, so that it is one unit of change."""
+
+    id: str
+    name: str
+    up: bool
+    ports: tuple[RouterPort, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()  # (destination cidr, nexthop), the default included
+    snat: tuple[tuple[str, str], ...] = ()  # (inside cidr, outside ip)
+    # (floating ip id, outside ip, inside ip)
+    floating: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One security-group rule; it lets matching traffic in or out, with replies."""
+
+    id: str
+    direction: Literal["ingress", "egress"]
+    ethertype: Literal["IPv4", "IPv6"]
+    protocol: str | None = None  # "tcp", "udp", "icmp", "ipv6-icmp" or a number; None: any
+    port_min: int | None = None  # ICMP: the type
+    port_max: int | None = None  # ICMP: the code
+    remote_cidr: str | None = None
+    remote_group: str | None = None
+
+
+@dataclass(frozen=True)
+class SecurityGroup:
+    """A set of rules that holds for every port that names it."""
+
+    id: str
+    rules: tuple[Rule, ...] = ()
+
+
+Kind = Literal["switch", "port", "router", "security_group"]
+Thing = Switch | SwitchPort | Router | SecurityGroup
+Key = tuple[Kind, str]
+
+
+@dataclass(frozen=True)
+class Change:
+    """The thing that should stand under `key` at `revision`; None: nothing should."""
+
+    key: Key
+    revision: int
+    thing: Thing | None
+
+
+class NetworkDriver(Protocol):
+    """The logical world of the whole cloud. Every call may be repeated.
+
+    Ports with `port_security` and no matching rule exchange no traffic but DHCP, ARP/ND and
+    metadata: deny is the default.
+    """
+
+    name: str
+
+    def revisions(self) -> Mapping[Key, int]:
+        """What stands there, and at which revision it was written."""
+        ...
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Make every change of the batch, in one transaction of the back end.
+
+        A batch may hold things that refer to each other, in any order. Raises Busy, Refused or
+        Broken (`pileus.core.backend`); nothing of the batch stands then.
+        """
+        ...
+
+    def ports_up(self) -> Mapping[str, str]:
+        """Ports of kind guest that a host has plugged and whose flows are installed → host."""
+        ...
+
+
+class HostNetwork(Protocol):
+    """One host's end of the data plane."""
+
+    name: str
+
+    def plug(self, port_id: str, tap: str, mac: str, mtu: int) -> None:
+        """Make the tap device and join it to the integration bridge as this port."""
+        ...
+
+    def unplug(self, port_id: str, tap: str) -> None:
+        """Remove the tap device from the bridge and from the host."""
+        ...
+
+    def plugged(self) -> Mapping[str, str]:
+        """Ports plugged on this host → their tap device."""
+        ...
+
+    def serve_metadata(self, network_id: str, port_id: str, mac: str, cidrs: Sequence[str]) -> None:
+        """Answer 169.254.169.254 and `cidrs`' addresses, port 80, inside the network.
+
+        Requests go to the handler that the host network was made with, together with the network's
+        id and the caller's address, which is the only identity that counts.
+        """
+        ...
+
+    def drop_metadata(self, network_id: str) -> None:
+        """Stop answering in the network and remove what `serve_metadata` made."""
+        ...
+
+    def metadata_networks(self) -> Sequence[str]:
+        """Networks in which metadata is answered on this host."""
+        ...

@@ -1,0 +1,63 @@
+"""The agent's one connection to the control plane."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from ..core import desired
+from ..core.db import Database, Tx
+from ..core.desired import Desired, Report, Wanted
+
+# What a service does, in the report's transaction, with a report on one of its objects.
+Notice = Callable[[Tx, Desired, Report], None]
+
+
+class Channel(Protocol):
+    """What an agent may say and hear; losing it loses nothing."""
+
+    def watch(self, revision: int, seconds: float) -> Sequence[Wanted]:
+        """This host's objects that changed after `revision`; waits up to `seconds` for one."""
+        ...
+
+    def report(self, reports: Sequence[Report]) -> None:
+        """Tell what was found."""
+        ...
+
+
+class LocalChannel:
+    """The channel inside a single process: the same calls, without a wire."""
+
+    def __init__(self, db: Database, host: str, notices: Mapping[str, Notice]) -> None:
+        self._db, self.host, self._notices = db, host, notices
+        self._changed = threading.Event()
+        db.listen("desired", self._nudged)
+
+    def _nudged(self, host: str) -> None:
+        if host == self.host:
+            self._changed.set()
+
+    def watch(self, revision: int, seconds: float) -> Sequence[Wanted]:
+        """Changes after `revision`; an empty list when none came in time."""
+        self._changed.clear()
+        found = self._since(revision)
+        if not found and self._db.clock.wait(self._changed, seconds):
+            found = self._since(revision)
+        return found
+
+    def _since(self, revision: int) -> list[Wanted]:
+        return self._db.read(lambda tx: desired.since(tx, self.host, revision))
+
+    def report(self, reports: Sequence[Report]) -> None:
+        """Note the reports, all in one transaction."""
+
+        def work(tx: Tx) -> None:
+            for report in reports:
+                row = desired.accept(tx, self.host, report)
+                notice = self._notices.get(report.kind)
+                if row is not None and notice is not None:
+                    notice(tx, row, report)
+
+        self._db.run(work)
+
+
+State = Mapping[str, Any]

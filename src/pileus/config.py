@@ -1,0 +1,37 @@
+"""The settings of one control-plane process. The defaults are one machine, one process, SQLite."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that can be set. Nothing else reads the environment or a file for settings."""
+
+    state: Path  # database, images, instances, sockets, logs
+    port: int = 8774
+    listen: str = "127.0.0.1"
+    public_url: str = ""  # what the catalog says; "" is http://{listen}:{port}
+    region: str = "RegionOne"
+    simulate: bool = False
+    database: str = ""  # an SQLAlchemy URL; "" is SQLite in `state`
+    seed: int | None = None  # repeatable ids, for tests
+    admin_password: str = ""  # only used at the first start
+    host: str = "pileus"  # this host's name
+    policy_file: Path | None = None
+    token_hours: float = 12.0
+    external_cidr: str = "172.24.4.0/24"
+    external_gateway: str = "172.24.4.1"
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        return self.database or f"sqlite:///{self.state / 'pileus.db'}"
+
+    @property
+    def base_url(self) -> str:
+        """Where clients find this cloud, without a slash at the end."""
+        scheme = "https" if self.tls_cert else "http"
+        return self.public_url or f"{scheme}://{self.listen}:{self.port}"

@@ -1,0 +1,198 @@
+"""Flows: a change made real step by step, resumable after a crash and undone on failure.
+
+    create = Flow("server.create", Step(plug, undo=unplug), Step(spawn, undo=destroy), Step(active))
+
+A step is a function of a `Run`. Ordinary steps run inside the transaction that also records that
+they are done, so they happen exactly once; what they ask of hosts and networks they write as
+desired state. A step that must talk to a back end itself is declared `outside`: it is called with
+no transaction open, may run twice, and may find its work done or half done.
+
+What is stored of a flow is the name of its step, so code may change under a running flow; a
+renamed step keeps its old name as an alias.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from .db import Database, Tx
+from .ids import derived
+from .parts import Parts
+from .resource import Resource, attr, now
+from .types import Int, Json, Text, When
+
+
+class FlowRow(Resource):
+    """A running flow. It is born with its subject's change and goes when it is finished."""
+
+    one, many = "flow", "flows"
+
+    id = attr(Text(36), key=True)
+    kind = attr(Text(64), index=True)
+    subject = attr(Text(64))  # the one thing that this flow changes
+    step = attr(Text(64))
+    undoing = attr(Int(), default=0)
+    args = attr(Json(), default=dict)
+    fault = attr(Json(), null=True)
+    tries = attr(Int(), default=0)
+    term = attr(Int(), default=1)  # grows with every write: the compare in compare-and-set
+    wake_at = attr(When(), default=now, index=True)
+    lease_until = attr(When(), null=True)
+    request_id = attr(Text(64), default="")
+    created_at = attr(When(), default=now)
+
+
+class FlowSubject(Resource):
+    """Holds the one place that a subject has for a flow: two flows never own one thing."""
+
+    one, many = "flow_subject", "flow_subjects"
+
+    subject = attr(Text(64), key=True)
+    flow_id = attr(Text(36))
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Returned by a step that is not done: come back in `seconds`, or when woken."""
+
+    seconds: float
+
+
+class Failed(Exception):
+    """Raised by a step whose work cannot be done: the flow turns round and undoes.
+
+    `message` is for the resource's owner, `detail` for an admin.
+    """
+
+    def __init__(self, message: str, detail: str = "", code: int = 500) -> None:
+        super().__init__(message)
+        self.fault: dict[str, Any] = {"message": message, "details": detail, "code": code}
+
+
+@dataclass
+class Run:
+    """What a step is given."""
+
+    row: FlowRow
+    parts: Parts
+    db: Database
+    _tx: Tx | None = None
+
+    @property
+    def tx(self) -> Tx:
+        """The transaction of an ordinary step."""
+        if self._tx is None:
+            raise RuntimeError("BUG: a step outside transactions asked for one; use run.db.run")
+        return self._tx
+
+    @property
+    def subject(self) -> str:
+        """The id of the thing that the flow changes."""
+        return self.row.subject
+
+    @property
+    def args(self) -> Mapping[str, Any]:
+        """What the flow was started with."""
+        args: Mapping[str, Any] = self.row.args
+        return args
+
+    @property
+    def fault(self) -> Mapping[str, Any]:
+        """Why the flow is being undone."""
+        return self.row.fault or {}
+
+
+Act = Callable[[Run], Wait | None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: its deed, its undoing, and whether it talks to a back end itself."""
+
+    do: Act
+    undo: Act | None = None
+    outside: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name that is stored."""
+        return self.do.__name__
+
+
+@dataclass(frozen=True, init=False)
+class Flow:
+    """A named list of steps. `failed` runs, in a transaction, once everything is undone."""
+
+    name: str
+    steps: tuple[Step, ...]
+    failed: Act | None = None
+    index: Mapping[str, int] = field(default_factory=dict)
+
+    def __init__(self, name: str, *steps: Step, failed: Act | None = None) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "steps", steps)
+        object.__setattr__(self, "failed", failed)
+        index = {n: i for i, s in enumerate(steps) for n in (s.name, *s.aliases)}
+        object.__setattr__(self, "index", index)
+
+
+def start(tx: Tx, flow: Flow, subject: str, request_id: str = "", **args: Any) -> FlowRow:
+    """Begin a flow in the transaction that makes its change. The subject must have none."""
+    row = FlowRow(
+        # Derived where the subject already has had one would repeat; each flow is its own.
+        id=derived("flow", flow.name, subject, tx.now.isoformat()),
+        kind=flow.name,
+        subject=subject,
+        step=flow.steps[0].name,
+        args=args,
+        request_id=request_id,
+    )
+    tx.add(row)
+    tx.add(FlowSubject(subject=subject, flow_id=row.id))
+    tx.signal("flow", row.id)
+    return row
+
+
+def turn(tx: Tx, flow: Flow, subject: str, request_id: str = "", **args: Any) -> FlowRow:
+    """Begin a flow in place of whatever flow the subject has, as delete does."""
+    owned = tx.get(FlowSubject, subject)
+    if owned is not None:
+        tx.remove_where(FlowRow, FlowRow.id == owned.flow_id)
+        tx.remove(owned)
+    return start(tx, flow, subject, request_id, **args)
+
+
+def find(tx: Tx, subject: str) -> FlowRow | None:
+    """The flow that is changing this thing, if any."""
+    return tx.one(FlowRow, FlowRow.subject == subject)
+
+
+def wake(tx: Tx, subject: str) -> None:
+    """Let the subject's flow look again now, if it has one and it waits."""
+    owned = tx.get(FlowSubject, subject)
+    if owned is not None:
+        tx.set(FlowRow, FlowRow.id == owned.flow_id, wake_at=tx.now)
+        tx.signal("flow", owned.flow_id)
+
+
+def finish(tx: Tx, row: FlowRow) -> None:
+    """The flow is done: nothing of it stays."""
+    tx.remove(row)
+    tx.remove_where(FlowSubject, FlowSubject.flow_id == row.id)
+
+
+def later(tx: Tx, seconds: float) -> Any:
+    """The time `seconds` from now."""
+    return tx.now + timedelta(seconds=seconds)
+
+
+def by_name(flows: Iterable[Flow]) -> dict[str, Flow]:
+    """Flows by their names. Raises ValueError when two have the same."""
+    found: dict[str, Flow] = {}
+    for one in flows:
+        if one.name in found:
+            raise ValueError(f"BUG: two flows are named {one.name}")
+        found[one.name] = one
+    return found

@@ -1,0 +1,1 @@
+"""HTTP, for every service and knowing none: routes, versions, faults, paging, crud."""

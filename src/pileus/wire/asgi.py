@@ -1,0 +1,231 @@
+"""The ASGI application (ASGI 3.0): bytes in, bytes out; handlers run in bounded threads."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+import structlog
+
+from ..core.errors import BadRequest, Fault, TooLarge, Unavailable
+from ..core.types import Version
+from .context import Request, Response
+from .dispatch import Dispatcher, Found
+from .service import Service
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+# Called once for every answer: service, route's path, method, status, seconds.
+Observe = Callable[[str, str, str, int, float], None]
+access = structlog.get_logger("pileus.access")
+log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+
+
+class Application:
+    """The whole API as one ASGI application.
+
+    `extra` answers paths outside every service (discovery of the root, metrics, health): a
+    function of a Request, or None where the path is not one of its own.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        extra: Callable[[Request], Response | None],
+        observe: Observe,
+        threads: int = 16,
+    ) -> None:
+        self._dispatcher, self._extra, self._observe = dispatcher, extra, observe
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="api")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection event."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request_id = f"req-{uuid.uuid4()}"
+        call = _Call(self, scope, receive, request_id)
+        response = await call.answer()
+        service = call.service
+        headers = {"X-Openstack-Request-Id": request_id} | response.headers
+        if service is not None and service.type == "compute":
+            headers["X-Compute-Request-Id"] = request_id
+        await self._send(scope, response, headers, send)
+        seconds = time.perf_counter() - started
+        route = call.found.route.path if call.found else ""
+        name = service.type if service else ""
+        self._observe(name, route, scope["method"], response.status, seconds)
+        access.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=response.status,
+            ms=round(seconds * 1000, 1),
+            service=name,
+            request_id=request_id,
+        )
+
+    async def _send(
+        self, scope: Scope, response: Response, headers: dict[str, str], send: Send
+    ) -> None:
+        body = response.body
+        stream = body if isinstance(body, Iterator) else None
+        data = b""
+        if stream is None:
+            data = body if isinstance(body, bytes) else b"" if body is None else _encode(body)
+            headers.setdefault("Content-Length", str(len(data)))
+        if data or stream is not None:
+            headers.setdefault("Content-Type", response.media)
+        raw = [(k.encode("latin-1"), v.encode("utf-8")) for k, v in headers.items()]
+        await send({"type": "http.response.start", "status": response.status, "headers": raw})
+        head = scope["method"] == "HEAD"
+        if stream is not None and not head:
+            loop = asyncio.get_running_loop()
+            while (
+                chunk := await loop.run_in_executor(self._threads, next, stream, None)
+            ) is not None:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"" if head else data})
+
+
+class _Call:
+    """One request on its way; what is known of it so far, for the log and the error body."""
+
+    def __init__(self, app: Application, scope: Scope, receive: Receive, request_id: str) -> None:
+        self.app, self.scope, self.receive, self.id = app, scope, receive, request_id
+        self.service: Service | None = None
+        self.found: Found | None = None
+        self._version: Version = (0, 0)
+
+    async def answer(self) -> Response:
+        """The answer, whatever happens."""
+        try:
+            return await self._answer()
+        except Fault as fault:
+            return self._fault(fault)
+        except Exception:
+            log.exception("%s: the handler failed", self.id)
+            return self._fault(Fault("The server has met an error. Its log has the request id."))
+
+    def _fault(self, fault: Fault) -> Response:
+        if self.service is None:
+            return Response(
+                fault.status, {"error": {"code": fault.status, "message": fault.message}}
+            )
+        version = self.found.version if self.found else self._version
+        return self.app._dispatcher.fault(self.service, fault, version, self.id)
+
+    async def _answer(self) -> Response:
+        scope, dispatcher = self.scope, self.app._dispatcher
+        path: str = scope["path"]
+        self.service = dispatcher.mounted(path)
+        request = _request(scope, path[len(self.service.path) :] if self.service else path)
+        loop = asyncio.get_running_loop()
+        if self.service is None:
+            response = await loop.run_in_executor(self.app._threads, self.app._extra, request)
+            if response is None:
+                raise _no_service(path)
+            return response
+        self.found = dispatcher.find(self.service, request)
+        if self.found.route.stream:
+            request = _streaming(request, self.receive, loop)
+        else:
+            body = await _body(self.receive, self.service.max_body)
+            request = _with_body(request, body)
+        return await loop.run_in_executor(
+            self.app._threads, dispatcher.answer, self.found, request, self.id
+        )
+
+
+def _no_service(path: str) -> Fault:
+    from ..core.errors import NotFound
+
+    return NotFound(f"No service answers at {path[:200]}; GET / lists those that there are.")
+
+
+def _request(scope: Scope, path: str) -> Request:
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+    host = headers.get("host") or "{}:{}".format(*scope["server"])
+    try:
+        query = parse_qsl(
+            scope["query_string"].decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=1000,
+            errors="strict",
+        )
+    except (ValueError, UnicodeDecodeError):
+        raise BadRequest("The query string cannot be read: is it percent-encoded UTF-8?") from None
+    if "\x00" in unquote(path) or any("\x00" in v for _, v in query):
+        raise BadRequest("A NUL character cannot stand in a URL.")
+    return Request(
+        method=scope["method"],
+        path=path,
+        base=f"{scope['scheme']}://{host}",
+        query=tuple(query),
+        headers=headers,
+    )
+
+
+async def _body(receive: Receive, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Unavailable("The client has gone away.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise TooLarge(f"The request body is larger than the limit of {limit} bytes.")
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _with_body(request: Request, body: bytes) -> Request:
+    return Request(request.method, request.path, request.base, request.query, request.headers, body)
+
+
+def _streaming(request: Request, receive: Receive, loop: asyncio.AbstractEventLoop) -> Request:
+    def chunks() -> Iterator[bytes]:
+        while True:
+            message = asyncio.run_coroutine_threadsafe(_next(receive), loop).result()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("The client has gone away in the middle of its upload.")
+            if message.get("body"):
+                yield message["body"]
+            if not message.get("more_body"):
+                return
+
+    return Request(
+        request.method,
+        request.path,
+        request.base,
+        request.query,
+        request.headers,
+        chunks=chunks,
+    )
+
+
+async def _next(receive: Receive) -> MutableMapping[str, Any]:
+    return await receive()
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,166 @@
+"""From a request to an answer: find the route, say who asks, read the body, run the handler."""
+
+import logging
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy.exc import IntegrityError
+
+from ..core.db import Database, Tx
+from ..core.errors import BadRequest, Conflict, Fault, NotFound, Unauthorized, UnsupportedMediaType
+from ..core.parts import Parts
+from ..core.policy import Credentials
+from ..core.types import Version
+from .context import Context, Request, Response
+from .route import Route, Router
+from .service import Service
+from .versions import answer_headers, negotiate
+
+log = logging.getLogger(__name__)
+Authenticate = Callable[[str], Credentials]
+_REQUEST_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NOBODY = Credentials()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A request's route, settled before its body is read."""
+
+    service: Service
+    routes: tuple[Route, ...]
+    params: dict[str, str]
+    version: Version
+
+    @property
+    def route(self) -> Route:
+        """The first of them, for what they have in common."""
+        return self.routes[0]
+
+
+class Dispatcher:
+    """Answers requests for a set of services."""
+
+    def __init__(self, services: Iterable[Service], parts: Parts, auth: Authenticate) -> None:
+        # The longest mount first, so that "/volume/v3" would win over "/volume".
+        self.services = sorted(services, key=lambda s: -len(s.path))
+        self._routers = {s.path: Router(s.routes) for s in self.services}
+        self._parts, self._auth = parts, auth
+
+    def mounted(self, path: str) -> Service | None:
+        """The service that this path belongs to."""
+        for service in self.services:
+            if path == service.path or path.startswith(service.path + "/"):
+                return service
+        return None
+
+    def find(self, service: Service, request: Request) -> Found:
+        """The route of a request. Raises NotFound, MethodNotAllowed, NotAcceptable, BadRequest."""
+        version: Version = (0, 0)
+        if service.microversions is not None:
+            version = negotiate(request, service.microversions)
+        routes, params = self._routers[service.path].find(request.method, request.path)
+        live = tuple(r for r in routes if r.since <= version <= r.until)
+        if not live:
+            raise NotFound("The resource could not be found.")
+        return Found(service, live, params, version)
+
+    def credentials(self, found: Found, request: Request) -> Credentials:
+        """Who is asking. Raises Unauthorized."""
+        token = request.headers.get("x-auth-token", "")
+        if not found.route.auth and not token:
+            return _NOBODY
+        if not token:
+            raise self._refused(request)
+        try:
+            return self._auth(token)
+        except Unauthorized:
+            if not found.route.auth:
+                return _NOBODY
+            raise self._refused(request) from None
+
+    def _refused(self, request: Request) -> Unauthorized:
+        challenge = f'Keystone uri="{request.base}/identity"'
+        return Unauthorized(
+            "The request you have made requires authentication.",
+            headers={"WWW-Authenticate": challenge},
+        )
+
+    def answer(self, found: Found, request: Request, request_id: str) -> Response:
+        """Run the handler and make its result a Response. Raises Fault."""
+        who = self.credentials(found, request)
+        body = None if found.route.stream else _read_body(found.route, request)
+        route = _choose(found.routes, body)
+        asked = request.headers.get("x-openstack-request-id", "")
+        context = Context(
+            request=request,
+            route=route,
+            service=found.service,
+            who=who,
+            params=found.params,
+            version=found.version,
+            parts=self._parts,
+            request_id=request_id,
+            global_request_id=asked if _REQUEST_ID.fullmatch(asked) else "",
+            body=body,
+        )
+        if route.policy:
+            context.require(route.policy)
+        result = self._run(route, context)
+        response = result if isinstance(result, Response) else Response(route.status, result)
+        if found.service.microversions is not None:
+            response.headers |= answer_headers(found.version, found.service.microversions)
+        return response
+
+    def _run(self, route: Route, context: Context) -> object:
+        if route.tx == "none":
+            return route.handler(context)
+
+        def work(tx: Tx) -> object:
+            context._tx = tx
+            return route.handler(context)
+
+        try:
+            return self._parts[Database].run(work, write=route.writes)
+        except IntegrityError as clash:
+            # Two requests raced for what may exist once; the loser's transaction left nothing.
+            log.info("a request lost a race: %s", clash.orig)
+            raise Conflict(
+                "Another request has just taken or changed what this one needs; try again."
+            ) from clash
+
+    def fault(self, service: Service, fault: Fault, version: Version, request_id: str) -> Response:
+        """The service's own error body."""
+        response = service.faults(fault, version, request_id)
+        if service.microversions is not None:
+            shown = version if version != (0, 0) else service.microversions.oldest
+            response.headers |= answer_headers(shown, service.microversions)
+        return response
+
+
+def _read_body(route: Route, request: Request) -> Any:
+    if not request.body:
+        return None
+    media = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+    if media not in route.media:
+        raise UnsupportedMediaType(
+            f"The content type {media!r} is not read here; send {' or '.join(route.media)}."
+        )
+    try:
+        return msgspec.json.decode(request.body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as wrong:
+        raise BadRequest(f"Malformed JSON in the request body: {wrong}") from None
+
+
+def _choose(routes: tuple[Route, ...], body: Any) -> Route:
+    if not routes[0].action:
+        return routes[0]
+    keys = list(body) if isinstance(body, dict) else []
+    if len(keys) != 1:
+        raise BadRequest("The body must be an object with one key, the action.")
+    for route in routes:
+        if route.action == keys[0]:
+            return route
+    raise BadRequest(f"There is no such action: {keys[0]}")

@@ -1,0 +1,43 @@
+"""A service as the wire sees it: where it is mounted, its versions, routes, rules and faults."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.errors import Fault
+from ..core.policy import Rule
+from ..core.types import Version
+from .context import Context, Response
+from .route import Route
+
+# How a fault becomes an answer; the context is absent when no route was found.
+Faults = Callable[[Fault, Version, str], Response]
+# How a page of a list is wrapped: (context, plural name, items, marker of the next page or "").
+Page = Callable[[Context, str, list[dict[str, Any]], str], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Microversions:
+    """The range of microversions and the headers that negotiate them."""
+
+    service_type: str  # as in "OpenStack-API-Version: compute 2.90"
+    oldest: Version
+    newest: Version
+    legacy_header: str = ""  # "X-OpenStack-Nova-API-Version"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One OpenStack service."""
+
+    type: str  # the catalog's type
+    name: str
+    path: str  # the mount, as DevStack has it: "/compute"
+    routes: tuple[Route, ...]
+    faults: Faults
+    page: Page
+    rules: tuple[Rule, ...] = ()
+    microversions: Microversions | None = None
+    catalog_path: str = ""  # what the catalog's URL has behind the mount: "/v2.1"
+    max_body: int = 1 << 20
+    aliases: tuple[str, ...] = field(default=())  # further catalog types, such as "volumev3"

@@ -134,6 +134,8 @@ def accept(tx: Tx, host: str, report: Report) -> Desired | None:
     row = find(tx, host, report.kind, report.id)
     if row is None or report.revision < row.observed or report.revision > row.revision:
         return None
+    if row.observed == report.revision and row.state == report.state and report.state is not None:
+        return None
     if report.state is None and row.spec is None and report.revision == row.revision:
         tx.remove(row)
         row.state = None

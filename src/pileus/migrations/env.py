@@ -1,0 +1,10 @@
+"""How Alembic reaches the database and the tables that the code declares."""
+
+from alembic import context
+
+from pileus.app import schema
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=schema, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

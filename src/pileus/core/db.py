@@ -5,6 +5,7 @@ when the database could not serialise it with others. So such functions do nothi
 write rows: no I/O, no call to a back end.
 """
 
+import functools
 import logging
 import random
 import threading
@@ -47,8 +48,10 @@ class Tx:
 
     def get(self, cls: type[R], *key: object) -> R | None:
         """The row with this primary key."""
-        columns = cls.key_columns()
-        return self.one(cls, *(c == k for c, k in zip(columns, key, strict=True)))
+        names = [column.name for column in cls.key_columns()]
+        found = self.conn.execute(_by_key(cls), dict(zip(names, key, strict=True)))
+        row = found.mappings().first()
+        return None if row is None else cls.load(row)
 
     def one(self, cls: type[R], *where: sa.ColumnElement[bool]) -> R | None:
         """The first row that fits."""
@@ -124,6 +127,13 @@ class Tx:
         A signal only shortens a poll: it is lost in a crash, and other processes never hear it.
         """
         self.signals[topic, key] = None
+
+
+@functools.cache
+def _by_key(cls: type[Resource]) -> "sa.Select[Any]":
+    """The query for one row by its key, built once: building costs more than running it."""
+    columns = cls.key_columns()
+    return sa.select(cls.table).where(*(c == sa.bindparam(c.name) for c in columns))
 
 
 class Database:

@@ -5,7 +5,6 @@ when the database could not serialise it with others. So such functions do nothi
 write rows: no I/O, no call to a back end.
 """
 
-import functools
 import logging
 import random
 import threading
@@ -49,7 +48,7 @@ class Tx:
     def get(self, cls: type[R], *key: object) -> R | None:
         """The row with this primary key."""
         names = [column.name for column in cls.key_columns()]
-        found = self.conn.execute(_by_key(cls), dict(zip(names, key, strict=True)))
+        found = self.conn.execute(cls.by_key, dict(zip(names, key, strict=True)))
         row = found.mappings().first()
         return None if row is None else cls.load(row)
 
@@ -127,13 +126,6 @@ class Tx:
         A signal only shortens a poll: it is lost in a crash, and other processes never hear it.
         """
         self.signals[topic, key] = None
-
-
-@functools.cache
-def _by_key(cls: type[Resource]) -> "sa.Select[Any]":
-    """The query for one row by its key, built once: building costs more than running it."""
-    columns = cls.key_columns()
-    return sa.select(cls.table).where(*(c == sa.bindparam(c.name) for c in columns))
 
 
 class Database:

@@ -9,7 +9,9 @@ from pileus.core.backend import Broken
 def run(*command: str, stdin: str = "") -> str:
     """Run a system command; its output. Raises Broken with what the command said."""
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=30, check=False
+        )
     except FileNotFoundError as error:
         raise Broken(f"{command[0]} is not installed: install iproute2 and ethtool") from error
     except subprocess.TimeoutExpired as error:

@@ -41,8 +41,8 @@ def ensure_router(batch: Batch, revision: int, router: Router, chassis: Sequence
         if key not in old_routes:
             new = batch.insert("Logical_Router_Static_Route", **columns)
             batch.join(row, "static_routes", new)
-    for key, nat in old_nats.items():
-        if key not in nats:
+    for translation, nat in old_nats.items():
+        if translation not in nats:
             batch.part(row, "nat", nat)
     for (type, outside, inside), mark in nats.items():
         nat = old_nats.get((type, outside, inside))

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from pileus.network.driver import NetworkDriver
+
 SCHEMAS = {
     "switch": "/usr/share/openvswitch/vswitch.ovsschema",
     "nb": "/usr/share/ovn/ovn-nb.ovsschema",
@@ -45,6 +47,21 @@ def inside(namespace: str) -> Iterator[None]:
             yield
         finally:
             assert libc.setns(back.fileno(), 0x40000000) == 0
+
+
+class Watch:
+    """Waits for a condition, looking again whenever the driver says that something changed."""
+
+    def __init__(self, network: NetworkDriver) -> None:
+        self._told = threading.Event()
+        network.on_change(self._told.set)
+
+    def until(self, what: Callable[[], bool], seconds: float = 30) -> None:
+        end = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < end, f"not within {seconds} s"
+            self._told.wait(1)
+            self._told.clear()
 
 
 class OvnDaemons:
@@ -88,14 +105,14 @@ class OvnDaemons:
         self.vsctl("--no-wait", "init", "--", "set", "Open_vSwitch", ".",
                    *[f'external_ids:{key}="{value}"' for key, value in ids.items()])  # fmt: skip
         self._run("ovs-vswitchd", switch, f"--unixctl={self.folder}/vswitchd.ctl", "--no-chdir")
-        for bridge in ("br-int", "br-ex"):
-            self.vsctl("add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev",
-                       "fail_mode=" + ("secure" if bridge == "br-int" else "standalone"))  # fmt: skip
+        for bridge, mode in (("br-int", "secure"), ("br-ex", "standalone")):
+            self.vsctl("add-br", bridge, "--", "set", "bridge", bridge,
+                       "datapath_type=netdev", f"fail_mode={mode}")  # fmt: skip
         sh("ip", "-n", self.namespace, "addr", "add", f"{OUTSIDE}/24", "dev", "br-ex")
         sh("ip", "-n", self.namespace, "link", "set", "br-ex", "up")
         self.exec("ethtool", "-K", "br-ex", "tx", "off")
-        self._run("ovn-northd", f"--ovnnb-db={self.socket('nb')}", f"--ovnsb-db={self.socket('sb')}",
-                  f"--unixctl={self.folder}/northd.ctl")  # fmt: skip
+        databases = [f"--ovnnb-db={self.socket('nb')}", f"--ovnsb-db={self.socket('sb')}"]
+        self._run("ovn-northd", *databases, f"--unixctl={self.folder}/northd.ctl")
         self._run("ovn-controller", switch, "--no-chdir")
         until(lambda: "host1" in self.sbctl("--columns=name", "list", "chassis"), 20, "the chassis")
 
@@ -125,3 +142,15 @@ class OvnDaemons:
             process.wait(20)
         subprocess.run(["ip", "netns", "del", self.namespace])
         shutil.rmtree(self.folder)
+
+
+@contextmanager
+def running_ovn() -> Iterator[OvnDaemons]:
+    """A started OVN, with the calling thread inside its network namespace."""
+    daemons = OvnDaemons()
+    try:
+        daemons.start()
+        with inside(daemons.namespace):
+            yield daemons
+    finally:
+        daemons.stop()

@@ -45,8 +45,10 @@ class Metadata:
         self._lock = threading.Lock()
         for device, marks in bridge.attached("metadata").items():
             network_id = marks["pileus:network"]
-            if exists(device) and (_NAMESPACES / namespace_of(network_id)).exists():
+            if _is_whole(namespace_of(network_id), device):
                 self._http.serve(network_id, listen_in(namespace_of(network_id), PORT))
+            else:
+                self.drop(network_id)
 
     def serve(self, network_id: str, port_id: str, mac: str, cidrs: Sequence[str]) -> None:
         """Answer in the network, at 169.254.169.254 and at the addresses of `cidrs`."""
@@ -71,23 +73,17 @@ class Metadata:
                 run("ip", "netns", "del", namespace_of(network_id))
 
     def networks(self) -> list[str]:
-        """Networks in which it answers or has left something that `drop` removes."""
-        left = self._bridge.attached("metadata").values()
-        return sorted({marks["pileus:network"] for marks in left} | set(self._http.networks()))
+        """Networks in which it answers."""
+        return self._http.networks()
 
     def close(self) -> None:
         """Stop answering; namespaces and ports stay for the next process."""
         self._http.close()
 
     def _ensure_namespace(self, namespace: str, device: str) -> None:
+        if _is_whole(namespace, device):
+            return
         if (_NAMESPACES / namespace).exists():
-            try:
-                run("ip", "-n", namespace, "link", "show", "dev", _INNER)
-                whole = exists(device)
-            except Broken:
-                whole = False
-            if whole:
-                return
             # Half made, or its other end is gone: what is left of it serves nobody.
             self._http.stop(namespace.removeprefix("ovnmeta-"))
             remove(device)
@@ -98,6 +94,16 @@ class Metadata:
         run("ip", "link", "add", device, "type", "veth", "peer", "name", _INNER,
             "netns", namespace)  # fmt: skip
         run("ip", "link", "set", "dev", device, "up")
+
+
+def _is_whole(namespace: str, device: str) -> bool:
+    if not exists(device) or not (_NAMESPACES / namespace).exists():
+        return False
+    try:
+        run("ip", "-n", namespace, "link", "show", "dev", _INNER)
+    except Broken:
+        return False
+    return True
 
 
 def _ensure_addresses(namespace: str, wanted: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -73,8 +73,9 @@ class MetadataHttp:
         self._wake_out.send(b".")
         self._thread.join()
         self._pool.shutdown(cancel_futures=True)
-        for each in (self._wake_in, self._wake_out, self._selector, *self._open):
-            each.close()
+        self._selector.close()
+        self._wake_in.close()
+        self._wake_out.close()
 
     def _end(self, listening: socket.socket | None) -> None:
         if listening is not None:
@@ -153,7 +154,11 @@ class _Conversation(BaseHTTPRequestHandler):
         self.rfile.read(int(length))
         try:
             status, content_type, body = self._handler(
-                self._network_id, self._caller, self.command, self.path, _honest(self.headers)
+                self._network_id,
+                self._caller,
+                self.command,
+                self.path,
+                _honest(self.headers.items()),
             )
         except Exception:
             _log.exception("metadata for %s in network %s", self._caller, self._network_id)
@@ -175,5 +180,5 @@ class _Conversation(BaseHTTPRequestHandler):
         """Requests are logged by whoever answers them."""
 
 
-def _honest(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if not name.lower().startswith(_CLAIMS)}
+def _honest(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in headers if not name.lower().startswith(_CLAIMS)}

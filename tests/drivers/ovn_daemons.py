@@ -77,6 +77,7 @@ class OvnDaemons:
             )
         }  # fmt: skip
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.databases: dict[str, subprocess.Popen[bytes]] = {}
 
     def socket(self, name: str) -> str:
         return f"unix:{self.folder}/{name}.sock"
@@ -85,12 +86,8 @@ class OvnDaemons:
         sh("ip", "netns", "add", self.namespace)
         sh("ip", "-n", self.namespace, "link", "set", "lo", "up")
         for name, schema in SCHEMAS.items():
-            database = f"{self.folder}/{name}.db"
-            sh("ovsdb-tool", "create", database, schema)
-            self._run("ovsdb-server", f"--remote=p{self.socket(name)}", "--no-chdir", database,
-                      f"--unixctl={self.folder}/{name}.ctl")  # fmt: skip
-        for name in SCHEMAS:
-            until(lambda n=name: (self.folder / f"{n}.sock").exists(), 20, f"{name} database")
+            sh("ovsdb-tool", "create", f"{self.folder}/{name}.db", schema)
+            self.start_database(name)
         switch = self.socket("switch")
         ids = {
             "system-id": "host1",
@@ -116,12 +113,26 @@ class OvnDaemons:
         self._run("ovn-controller", switch, "--no-chdir")
         until(lambda: "host1" in self.sbctl("--columns=name", "list", "chassis"), 20, "the chassis")
 
-    def _run(self, *command: str) -> None:
+    def start_database(self, name: str) -> None:
+        self.databases[name] = self._run(
+            "ovsdb-server",
+            f"--remote=p{self.socket(name)}",
+            f"--unixctl={self.folder}/{name}.ctl",
+            "--no-chdir",
+            f"{self.folder}/{name}.db",
+        )
+        until(lambda: (self.folder / f"{name}.sock").exists(), 20, f"{name} database")
+
+    def stop_database(self, name: str) -> None:
+        self.databases[name].terminate()
+        self.databases[name].wait(20)
+
+    def _run(self, *command: str) -> subprocess.Popen[bytes]:
         log = (self.folder / f"{command[0]}.log").open("ab")
         inner = ("ip", "netns", "exec", self.namespace, *command)
-        self.processes.append(
-            subprocess.Popen(inner, env=self.env, stdout=log, stderr=log, cwd=self.folder)
-        )
+        process = subprocess.Popen(inner, env=self.env, stdout=log, stderr=log, cwd=self.folder)
+        self.processes.append(process)
+        return process
 
     def exec(self, *command: str) -> str:
         return sh("ip", "netns", "exec", self.namespace, *command, env=self.env)

@@ -1,12 +1,13 @@
 """What comes through the real OVN: two networks, a router, an outside, and packets between them."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
-from guest import Guest, pings
-from ovn_daemons import OUTSIDE, OvnDaemons, Watch, running_ovn
+from guest import Echo, Guest, pings
+from ovn_daemons import OUTSIDE, OvnDaemons, Watch, running_ovn, until
 
 from pileus.network.driver import (
     Change,
@@ -34,10 +35,18 @@ RED = Switch(
     "red",
     MTU,
     (
-        Subnet("red4", "10.1.0.0/24", "10.1.0.1", True, ("192.0.2.53",), (("10.99.0.0/16", "10.1.0.9"),), "10.1.0.2"),
-        Subnet("red6", "fd00:1::/64", "fd00:1::1", True),
+        Subnet(
+            "red4",
+            "10.1.0.0/24",
+            "10.1.0.1",
+            dhcp=True,
+            dns=("192.0.2.53",),
+            host_routes=(("10.99.0.0/16", "10.1.0.9"),),
+            metadata_ip="10.1.0.2",
+        ),
+        Subnet("red6", "fd00:1::/64", "fd00:1::1", dhcp=True),
     ),
-)  # fmt: skip
+)
 BLUE = Switch("blue", "blue", MTU, (Subnet("blue4", "10.2.0.0/24", "10.2.0.1", True),))
 PUBLIC = Switch("public", "public", 1500, (Subnet("pub4", "192.0.2.0/24", OUTSIDE, False),),
                 physical="physnet1")  # fmt: skip
@@ -52,9 +61,25 @@ FRIENDS = SecurityGroup(
     "group-3", (OPEN, Rule("friends", "ingress", "IPv4", remote_group="group-3"))
 )
 
-R1 = SwitchPort("r1", "red", "guest", "fa:16:3e:01:00:11", (("red4", "10.1.0.11"), ("red6", "fd00:1::11")), security_groups=("group-1",), hostname="r1")  # fmt: skip
-R2 = SwitchPort("r2", "red", "guest", "fa:16:3e:01:00:12", (("red4", "10.1.0.12"), ("red6", "fd00:1::12")), security_groups=("group-1",))  # fmt: skip
-B1 = SwitchPort("b1", "blue", "guest", "fa:16:3e:02:00:11", (("blue4", "10.2.0.11"),), security_groups=("group-1",))  # fmt: skip
+R1 = SwitchPort(
+    "r1",
+    "red",
+    "guest",
+    "fa:16:3e:01:00:11",
+    (("red4", "10.1.0.11"), ("red6", "fd00:1::11")),
+    security_groups=("group-1",),
+    hostname="r1",
+)
+R2 = replace(
+    R1,
+    id="r2",
+    mac="fa:16:3e:01:00:12",
+    addresses=(("red4", "10.1.0.12"), ("red6", "fd00:1::12")),
+    hostname="",
+)
+B1 = replace(
+    R2, id="b1", network_id="blue", mac="fa:16:3e:02:00:11", addresses=(("blue4", "10.2.0.11"),)
+)
 META = SwitchPort("red-meta", "red", "metadata", "fa:16:3e:01:00:02", (("red4", "10.1.0.2"),))
 PEERS = (
     SwitchPort("to-red", "red", "router", "fa:16:3e:0a:00:01", (("red4", "10.1.0.1"),)),
@@ -66,7 +91,13 @@ ROUTER = Router(
     "router",
     True,
     (
-        RouterPort("to-red", "red", PEERS[0].mac, ("10.1.0.1/24", "fd00:1::1/64"), ra="dhcpv6_stateful"),
+        RouterPort(
+            "to-red",
+            "red",
+            PEERS[0].mac,
+            ("10.1.0.1/24", "fd00:1::1/64"),
+            ra="dhcpv6_stateful",
+        ),
         RouterPort("to-blue", "blue", PEERS[1].mac, ("10.2.0.1/24",)),
         RouterPort("to-public", "public", PEERS[2].mac, (f"{GATEWAY}/24",), gateway=True),
     ),
@@ -129,15 +160,15 @@ def world() -> Iterator[World]:
         network = OvnNetwork(daemons.socket("nb"), daemons.socket("sb"))
         stack.callback(network.close)
         host = OvsHostNetwork(daemons.socket("switch"), "br-int", answer, userspace=True)
-        stack.callback(host.close)
         world = World(daemons, network, host, Watch(network), {}, asked)
+        stack.callback(lambda: world.host.close())
         world.apply(*EVERYTHING)
         for port in (R1, R2, B1):
             host.plug(port.id, f"tap-{port.id}", port.mac, MTU)
-            stack.callback(host.unplug, port.id, f"tap-{port.id}")
+            stack.callback(lambda id=port.id: world.host.unplug(id, f"tap-{id}"))
             world.guests[port.id] = stack.enter_context(Guest(f"tap-{port.id}", port.mac))
         host.serve_metadata("red", META.id, META.mac, ["10.1.0.2/24"])
-        stack.callback(host.drop_metadata, "red")
+        stack.callback(lambda: world.host.drop_metadata("red"))
         world.watch.until(lambda: set(network.ports_up()) >= {"r1", "r2", "b1"})
         daemons.nbctl("--wait=hv", "sync")
         for guest in world.guests.values():
@@ -171,6 +202,12 @@ def test_ping_within_a_network_over_ipv6(world: World) -> None:
     assert world.guests["r1"].pings("fd00:1::12", 5)
 
 
+def test_a_guest_learns_its_way_out_from_the_router_over_ipv6(world: World) -> None:
+    guest = world.guests["r1"]
+    until(lambda: "default via fe80::" in guest.ip("-6", "route"), 30, "a router advertisement")
+    assert guest.pings("fd00:1::1", 5)
+
+
 def test_ping_and_tcp_across_the_router(world: World) -> None:
     with world.guests["b1"].echoes(2000):
         assert world.guests["r1"].pings("10.2.0.11", 5)
@@ -185,15 +222,11 @@ def test_tcp_carries_much_more_than_a_packet(world: World) -> None:
 
 
 def test_the_outside_sees_the_routers_address(world: World) -> None:
-    from guest import Echo
-
     with Echo(2002):
         assert world.guests["r1"].says_over_tcp(OUTSIDE, 2002, b"x") == f"{GATEWAY} x".encode()
 
 
 def test_a_floating_ip_is_reached_from_outside(world: World) -> None:
-    import socket
-
     floating = replace(ROUTER, floating=(("fip-1", FLOATING, "10.1.0.11"),))
     with world.changed(floating), world.guests["r1"].echoes(2003):
         assert pings(FLOATING, 5)
@@ -205,8 +238,6 @@ def test_a_floating_ip_is_reached_from_outside(world: World) -> None:
 
 
 def test_a_guest_with_a_floating_ip_is_seen_by_it_outside(world: World) -> None:
-    from guest import Echo
-
     floating = replace(ROUTER, floating=(("fip-1", FLOATING, "10.1.0.11"),))
     with world.changed(floating), Echo(2004):
         assert world.guests["r1"].says_over_tcp(OUTSIDE, 2004, b"x") == f"{FLOATING} x".encode()
@@ -269,7 +300,8 @@ def test_a_router_that_is_set_down_forwards_nothing(world: World) -> None:
 
 def test_metadata_knows_the_network_and_the_caller_and_no_claims(world: World) -> None:
     request = (
-        b"GET /openstack/latest/meta_data.json HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.1.0.12\r\n"
+        b"GET /openstack/latest/meta_data.json HTTP/1.1\r\nHost: x\r\n"
+        b"X-Forwarded-For: 10.1.0.12\r\n"
         b"X-Instance-ID: someone\r\nX-Metadata-Token: kept\r\n\r\n"
     )
     world.asked.clear()

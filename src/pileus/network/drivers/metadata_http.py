@@ -64,8 +64,10 @@ class MetadataHttp:
             return list(self._sockets)
 
     def close(self) -> None:
-        """Answer no more at all."""
+        """Answer no more at all; closed already is fine."""
         with self._lock:
+            if self._closing:
+                return
             self._closing = True
             for listening in self._sockets.values():
                 self._end(listening)

@@ -59,13 +59,13 @@ def label(row: Any, name: str) -> str:
 class Northbound:
     """The connection, with an index of our rows kept current from its updates."""
 
-    def __init__(self, remote: str, changed: Callable[[], None]) -> None:
+    def __init__(self, remote: str, changed: Callable[[], None], timeout: float) -> None:
         self._changed = changed
         self._lock = threading.Lock()
         self._where: dict[tuple[str, str], UUID] = {}
         self._revisions: dict[tuple[str, str], int] = {}
         self._up: set[str] = set()
-        self._ovsdb = Ovsdb(remote, "OVN_Northbound", _COLUMNS, seen=self._seen)
+        self._ovsdb = Ovsdb(remote, "OVN_Northbound", _COLUMNS, seen=self._seen, timeout=timeout)
         self.close = self._ovsdb.close
 
     def _seen(self, event: Event, row: Any) -> None:

@@ -33,18 +33,19 @@ _FORGET: Mapping[Kind, Callable[[Batch, str], None]] = {
 class OvnNetwork:
     """A NetworkDriver. `nb` and `sb` are OVSDB addresses, as in unix:/run/ovn/ovnnb_db.sock.
 
+    `timeout`, in seconds, is how long a database may take to answer.
     Rows that it did not write are never touched. Removing a switch removes the ports on it.
     Raises Broken when a database does not answer.
     """
 
     name = "ovn"
 
-    def __init__(self, nb: str, sb: str) -> None:
+    def __init__(self, nb: str, sb: str, timeout: float = 20) -> None:
         self._callbacks: list[Callable[[], None]] = []
         self._lock = threading.Lock()
-        self._south = Southbound(sb, self._changed)
+        self._south = Southbound(sb, self._changed, timeout)
         try:
-            self._north = Northbound(nb, self._changed)
+            self._north = Northbound(nb, self._changed, timeout)
         except BaseException:
             self._south.close()
             raise

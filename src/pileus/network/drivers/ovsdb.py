@@ -53,6 +53,7 @@ class Ovsdb:
         self.remote = remote
         self.database = database
         self._timeout = timeout
+        self._closed = False
 
         class Watched(OvsdbIdl):  # type: ignore[misc]
             def notify(self, event: str, row: Any, updates: Any = None) -> None:
@@ -88,6 +89,8 @@ class Ovsdb:
         nothing is written then. Raises Busy if the server does not answer in time, Refused if it
         rejects the transaction.
         """
+        if self._closed:
+            raise Broken(f"the connection to {self.database} at {self.remote} was closed here")
         command = _Work(work)
         transaction = Transaction(self, self._connection, self._timeout, True, False)
         transaction.add(command)
@@ -110,5 +113,6 @@ class Ovsdb:
         )
 
     def close(self) -> None:
-        """End the thread and the connection."""
+        """End the thread and the connection; closed already is fine."""
+        self._closed = True
         self._connection.stop(self._timeout)

@@ -1,5 +1,6 @@
 """A port in OVN: a logical switch port, and its place in the port groups of security groups."""
 
+import re
 from typing import Any
 
 from pileus.core.backend import Refused
@@ -7,6 +8,7 @@ from pileus.network.driver import SwitchPort
 from pileus.network.drivers.acl import ensure_drop_group
 from pileus.network.drivers.northbound import Batch, label, labels
 
+_HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})")
 _TYPES = {"guest": "", "router": "router", "metadata": "localport"}
 
 
@@ -99,7 +101,10 @@ def _options(port: SwitchPort, old: Any | None) -> dict[str, str]:
         if old is not None and "nat-addresses" in old.options:
             options["nat-addresses"] = old.options["nat-addresses"]  # the router's to say
         return options
-    return {"hostname": port.hostname} if port.kind == "guest" and port.hostname else {}
+    # OVN parses the value as a constant of its language; what is no host name would break the flow
+    # that answers DHCP, so such a name is not offered.
+    named = port.kind == "guest" and _HOSTNAME.fullmatch(port.hostname)
+    return {"hostname": f'"{port.hostname}"'} if named else {}
 
 
 def _dhcp(batch: Batch, port: SwitchPort) -> dict[str, list[Any]]:

@@ -29,12 +29,12 @@ class Chassis:
 class Southbound:
     """Hosts and bindings, kept current. `changed` is called, from its thread, when they change."""
 
-    def __init__(self, remote: str, changed: Callable[[], None]) -> None:
+    def __init__(self, remote: str, changed: Callable[[], None], timeout: float) -> None:
         self._changed = changed
         self._lock = threading.Lock()
         self._chassis: dict[UUID, Chassis] = {}
         self._bound: dict[str, UUID] = {}
-        self._ovsdb = Ovsdb(remote, "OVN_Southbound", _COLUMNS, seen=self._seen)
+        self._ovsdb = Ovsdb(remote, "OVN_Southbound", _COLUMNS, seen=self._seen, timeout=timeout)
         self.close = self._ovsdb.close
 
     def _seen(self, event: Event, row: Any) -> None:

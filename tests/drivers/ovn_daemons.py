@@ -121,7 +121,7 @@ class OvnDaemons:
             "--no-chdir",
             f"{self.folder}/{name}.db",
         )
-        until(lambda: (self.folder / f"{name}.sock").exists(), 20, f"{name} database")
+        until((self.folder / f"{name}.sock").exists, 20, f"{name} database")
 
     def stop_database(self, name: str) -> None:
         self.databases[name].terminate()

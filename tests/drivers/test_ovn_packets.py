@@ -161,7 +161,7 @@ def world() -> Iterator[World]:
         stack.callback(network.close)
         host = OvsHostNetwork(daemons.socket("switch"), "br-int", answer, userspace=True)
         world = World(daemons, network, host, Watch(network), {}, asked)
-        stack.callback(lambda: world.host.close())
+        stack.callback(lambda: OvsHostNetwork.close(world.host))  # the one that is there then
         world.apply(*EVERYTHING)
         for port in (R1, R2, B1):
             host.plug(port.id, f"tap-{port.id}", port.mac, MTU)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from guest import Guest
 from ovn_daemons import OvnDaemons, Watch, running_ovn, sh
 
 from pileus.core.backend import Broken, Busy
@@ -82,7 +83,7 @@ def test_a_second_connection_sees_what_the_first_has_written(daemons: OvnDaemons
         assert second.revisions() == first.revisions()
 
 
-def test_a_tap_that_was_lost_is_made_again_and_the_port_comes_up(daemons: OvnDaemons) -> None:
+def test_a_tap_that_was_lost_or_unplugged_carries_packets_again(daemons: OvnDaemons) -> None:
     with ExitStack() as stack:
         network = OvnNetwork(daemons.socket("nb"), daemons.socket("sb"))
         stack.callback(network.close)
@@ -93,9 +94,14 @@ def test_a_tap_that_was_lost_is_made_again_and_the_port_comes_up(daemons: OvnDae
         host.plug("port", "tap-x", PORT.mac, 1442)
         watch.until(lambda: "port" in network.ports_up())
         sh("ip", "link", "del", "tap-x")
-        watch.until(lambda: "port" not in network.ports_up())
-        host.plug("port", "tap-x", PORT.mac, 1442)
-        watch.until(lambda: "port" in network.ports_up())
+        for lose in (False, True):
+            if lose:
+                host.unplug("port", "tap-x")
+            host.plug("port", "tap-x", PORT.mac, 1442)
+            daemons.nbctl("--wait=hv", "sync")
+            watch.until(lambda: "port" in network.ports_up())
+            with Guest("tap-x", PORT.mac) as guest:
+                assert guest.dhcp().ip == "10.0.0.5"
         host.unplug("port", "tap-x")
 
 

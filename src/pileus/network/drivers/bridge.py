@@ -1,13 +1,16 @@
 """The integration bridge of this host: what is plugged into it, in the switch's own database."""
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
-from pileus.core.backend import Broken
-from pileus.network.drivers.ovsdb import Ovsdb
+from pileus.core.backend import Broken, Busy
+from pileus.network.drivers.ovsdb import Event, Ovsdb
 
+_SWITCH_SECONDS = 20
 OWNER = "pileus:kind"
 _COLUMNS = {
+    "Open_vSwitch": ["next_cfg", "cur_cfg"],
     "Bridge": ["name", "ports"],
     "Port": ["name", "interfaces"],
     "Interface": ["name", "external_ids"],
@@ -19,8 +22,16 @@ class Bridge:
 
     def __init__(self, ovsdb: str, name: str) -> None:
         self._name = name
-        self._ovsdb = Ovsdb(ovsdb, "Open_vSwitch", _COLUMNS)
+        self._done = 0
+        self._told = threading.Condition()
+        self._ovsdb = Ovsdb(ovsdb, "Open_vSwitch", _COLUMNS, seen=self._seen)
         self.close = self._ovsdb.close
+
+    def _seen(self, event: Event, row: Any) -> None:
+        if row._table.name == "Open_vSwitch" and event != "delete":
+            with self._told:
+                self._done = row.cur_cfg
+                self._told.notify_all()
 
     def attach(self, device: str, kind: str, port_id: str, mac: str, **more: str) -> None:
         """Plug the device in as this logical port. `more` is kept with it under pileus:<name>."""
@@ -58,14 +69,31 @@ class Bridge:
         self._ovsdb.transact(work)
 
     def detach(self, device: str) -> None:
-        """Unplug the device; not plugged is fine."""
+        """Unplug the device, and wait until the switch has let go of it; not plugged is fine.
 
-        def work(_: Any) -> None:
+        A switch that is told of an unplug and a plug at once keeps the old device open, and a new
+        device of the same name would get no packets: hence the wait. Raises Busy after 20 s.
+        """
+
+        def work(_: Any) -> int | None:
             port = self._find("Port", device)
-            if port is not None:
-                self._unhook(port)
+            if port is None:
+                return None
+            self._unhook(port)
+            switch = next(iter(self._ovsdb.table("Open_vSwitch").rows.values()))
+            switch.verify("next_cfg")
+            switch.next_cfg += 1
+            return int(switch.next_cfg)
 
-        self._ovsdb.transact(work)
+        asked = self._ovsdb.transact(work)
+        if asked is None:
+            return
+        with self._told:
+            if not self._told.wait_for(lambda: self._done >= asked, _SWITCH_SECONDS):
+                raise Busy(
+                    f"Open vSwitch did not let go of {device} within {_SWITCH_SECONDS} s: "
+                    "is ovs-vswitchd running?"
+                )
 
     def attached(self, kind: str) -> Mapping[str, Mapping[str, str]]:
         """Devices that we plugged as this kind → what is kept with them."""

@@ -32,7 +32,7 @@ def exists(device: str) -> bool:
 
 
 def ensure_tap(device: str, mtu: int, whole_checksums: bool) -> None:
-    """A tap that outlives this process, up, with the MTU.
+    """A tap that outlives this process, up, with the MTU; made if it is not there.
 
     `whole_checksums` switches transmit offload off, for a switch that cannot finish a checksum.
     """

@@ -86,10 +86,10 @@ class Metadata:
         if (_NAMESPACES / namespace).exists():
             # Half made, or its other end is gone: what is left of it serves nobody.
             self._http.stop(namespace.removeprefix("ovnmeta-"))
-            remove(device)
             run("ip", "netns", "del", namespace)
         run("ip", "netns", "add", namespace)
         run("ip", "-n", namespace, "link", "set", "dev", "lo", "up")
+        self._bridge.detach(device)
         remove(device)
         run("ip", "link", "add", device, "type", "veth", "peer", "name", _INNER,
             "netns", namespace)  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pileus.network.driver import MetadataHandler
 from pileus.network.drivers.bridge import Bridge
-from pileus.network.drivers.device import ensure_tap, remove
+from pileus.network.drivers.device import ensure_tap, exists, remove
 from pileus.network.drivers.metadata import Metadata
 
 
@@ -29,6 +29,8 @@ class OvsHostNetwork:
 
     def plug(self, port_id: str, tap: str, mac: str, mtu: int) -> None:
         """Make the tap and join it to the bridge as this port."""
+        if not exists(tap):
+            self._bridge.detach(tap)  # the switch may hold on to a device that was lost
         ensure_tap(tap, mtu, whole_checksums=self._userspace)
         self._bridge.attach(tap, "guest", port_id, mac)
 

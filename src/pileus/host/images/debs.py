@@ -1,4 +1,4 @@
-"""Debian packages as plain files: fetched by apt from the machine's own sources, never installed."""
+"""Debian packages as plain files, fetched from the machine's own apt sources, not installed."""
 
 import re
 import subprocess
@@ -16,6 +16,7 @@ def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | Non
     try:
         done = subprocess.run(
             words,
+            check=False,
             cwd=cwd,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -45,7 +46,7 @@ def newest_dependency(package: str, pattern: str) -> str:
 
 
 def unpack(packages: Sequence[str], folder: Path) -> Path:
-    """Download `packages` (exactly these, no dependencies) and unpack them all into `folder`/root."""
+    """Download exactly `packages` and unpack them all into `folder`/root, which is returned."""
     debs, root = folder / "debs", folder / "root"
     debs.mkdir(parents=True, exist_ok=True)
     root.mkdir(exist_ok=True)

@@ -107,8 +107,9 @@ class Daemon:
 
     def _spawn(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._record.unlink(missing_ok=True)
         with self.log.open("ab") as log:
-            subprocess.Popen(
+            child = subprocess.Popen(
                 ["/bin/sh", "-c", _RECORD, str(self._record), *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -118,15 +119,8 @@ class Daemon:
                 start_new_session=True,
             )
         # Until the record is written the process is not to be found; that takes a millisecond.
-        deadline = time.monotonic() + 10
-        while not self.running() and time.monotonic() < deadline and not self._record_fresh():
+        while child.poll() is None and not (self._record.exists() and self._record.read_text()):
             time.sleep(0.002)
-
-    def _record_fresh(self) -> bool:
-        try:
-            return time.time() - self._record.stat().st_mtime < 1
-        except FileNotFoundError:
-            return False
 
     def _fail(self, timeout: float) -> None:
         if self.running():

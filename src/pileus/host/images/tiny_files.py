@@ -43,6 +43,8 @@ mount -t devpts devpts /dev/pts
 chown -R tiny:tiny /home/tiny
 
 modprobe -qa virtio_net evdev $(cat /sys/bus/*/devices/*/modalias | sort -u) 2>/dev/null
+# Drives behind a controller show only now.
+modprobe -qa $(cat /sys/bus/scsi/devices/*/modalias 2>/dev/null | sort -u) 2>/dev/null
 acpid -d >/dev/null 2>&1 &
 [ -s /etc/dropbear/ed25519 ] || dropbearkey -t ed25519 -f /etc/dropbear/ed25519 >/dev/null 2>&1 &
 key=$!

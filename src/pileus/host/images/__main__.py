@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pileus.host.images import tiny
+from pileus.host.images import debian, tiny
 from pileus.host.images.cache import default_cache
 from pileus.host.images.debs import BuildFailed
 
@@ -25,6 +25,8 @@ def main() -> int:
     try:
         if chosen.tiny:
             sys.stdout.write(f"{tiny.build(chosen.cache, say).disk}\n")
+        if chosen.debian:
+            sys.stdout.write(f"{debian.build(chosen.cache, say)}\n")
     except BuildFailed as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -30,14 +30,25 @@ def grub_core(debs: Path, modules: Sequence[str], config: Path | None, target: P
     run(*command, *modules, env={**os.environ, "LD_LIBRARY_PATH": paths})
 
 
-def compose(root: Path, debs: Path, core: Path, label: str, size_mb: int, target: Path) -> None:
-    """Write the raw disk `target` of `size_mb` MiB with the files below `root` as its system."""
+def compose(
+    root: Path,
+    debs: Path,
+    core: Path,
+    label: str,
+    size_mb: int,
+    target: Path,
+    identity: str = "random",
+) -> None:
+    """Write the raw disk `target` of `size_mb` MiB with the files below `root` as its system.
+
+    `identity` is the file system's UUID.
+    """
     size = size_mb * 1024 * 1024
     sectors = size // SECTOR - START
     with target.open("wb") as disk:
         disk.truncate(size)
     run(
-        *("mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-d", root),
+        *("mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-U", identity, "-d", root),
         *("-E", f"offset={START * SECTOR},root_owner=0:0,lazy_itable_init=1"),
         *(target, f"{sectors // 2}k"),
     )

@@ -23,7 +23,7 @@ $(VENV)/.done: requirements/dev.txt pyproject.toml
 
 host: $(VENV)/.host ## Add what real guests and networks need to .venv (root, Debian 12)
 $(VENV)/.host: requirements/host.txt $(VENV)/.done
-	@tools/apt libvirt-dev pkg-config gcc libc6-dev python3-dev
+	@$(BIN)/python tools/host-packages $(STATE)
 	$(BIN)/$(PIP) --require-hashes -r requirements/host.txt
 	@touch $@
 

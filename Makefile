@@ -73,3 +73,7 @@ bench-choices: .bench/.done ## Measure the libraries chosen against those not ch
 	.bench/bin/$(PIP) --require-hashes -r requirements/bench.txt
 	.bench/bin/$(PIP) "setuptools>=77" && .bench/bin/$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
+
+bench: env ## Measure the simulated cloud; as root with a cloud up, also a real guest
+	$(BIN)/python bench/api.py
+	@[ ! -f $(STATE)/accelerator.json ] || $(BIN)/python bench/guest.py --state $(STATE)

@@ -9,14 +9,15 @@ class Config:
     """Everything that can be set. Nothing else reads the environment or a file for settings."""
 
     state: Path  # database, images, instances, sockets, logs
-    port: int = 8774
+    port: int = 8080
     listen: str = "127.0.0.1"
     public_url: str = ""  # what the catalog says; "" is http://{listen}:{port}
     region: str = "RegionOne"
     simulate: bool = False
     database: str = ""  # an SQLAlchemy URL; "" is SQLite in `state`
     seed: int | None = None  # repeatable ids, for tests
-    admin_password: str = ""  # only used at the first start
+    admin_password: str = ""  # this and the next are only used at the first start
+    demo_password: str = ""
     host: str = "pileus"  # this host's name
     policy_file: Path | None = None
     token_hours: float = 12.0
@@ -24,6 +25,9 @@ class Config:
     external_gateway: str = "172.24.4.1"
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    insecure_http: bool = False  # plain HTTP beyond loopback, said aloud
+    clouds_file: Path | None = None  # None: where every client looks
+    cloud_name: str = "pileus"
 
     @property
     def database_url(self) -> str:

@@ -1,1 +1,46 @@
-"""The command line."""
+"""The command line. A command's module is imported only when that command is run."""
+
+import importlib
+from collections.abc import Mapping
+
+import click
+
+# Each command's module has one public click command of the same name.
+_COMMANDS: Mapping[str, str] = {
+    "up": "Start the cloud; set it up first where it is not.",
+    "down": "Stop the cloud; guests keep running unless --guests.",
+    "status": "Say what runs, on what accelerator, and what is simulated.",
+    "doctor": "Check this machine and name the command that mends each fault.",
+    "audit": "Prove the invariants: nothing leaked, lost or used twice.",
+    "logs": "Show the log of the control plane.",
+    "reset": "Bring the cloud back to its first start.",
+    "uninstall": "Remove all that Pileus made and installed.",
+    "routes": "List every route of every service.",
+}
+
+
+class _Lazy(click.Group):
+    """A group that knows its commands' names and help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"pileus.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Pileus: a whole OpenStack cloud in one Python package."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The user's clouds.yaml: our entries in, our entries out, every other line as it was.
+
+The file's form is openstacksdk's ("Configuring OpenStack SDK Applications").
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..config import Config
+
+
+def default_file() -> Path:
+    """Where every OpenStack client looks."""
+    config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(config) / "openstack/clouds.yaml"
+
+
+def entries(config: Config, name: str) -> dict[str, Any]:
+    """The two clouds of a first start: the admin's and the demo user's."""
+    return {
+        name: _entry(config, "admin", "admin", config.admin_password),
+        f"{name}-demo": _entry(config, "demo", "demo", config.demo_password),
+    }
+
+
+def _entry(config: Config, user: str, project: str, password: str) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "auth": {
+            "auth_url": f"{config.base_url}/identity",
+            "username": user,
+            "password": password,
+            "project_name": project,
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+        },
+        "region_name": config.region,
+        "identity_api_version": "3",
+    }
+    if config.tls_cert:
+        found["cacert"] = str(config.tls_cert)
+    return found
+
+
+def write(file: Path, made: Mapping[str, Any]) -> None:
+    """Put our clouds into the file, made where it is not, readable by its owner alone."""
+    text = file.read_text() if file.exists() else ""
+    _replace(file, _merged(text, made, set(made)))
+
+
+def remove(file: Path, names: set[str]) -> None:
+    """Take our clouds out of the file."""
+    if file.exists():
+        _replace(file, _merged(file.read_text(), {}, names))
+
+
+def _merged(text: str, made: Mapping[str, Any], gone: set[str]) -> str:
+    before = yaml.safe_load(text) or {}
+    if not isinstance(before, dict) or not isinstance(before.get("clouds") or {}, dict):
+        raise ValueError("the clouds file is not a map with the key 'clouds'")
+    old = before.get("clouds") or {}
+    kept = {k: v for k, v in old.items() if k not in gone}
+    wanted = before | {"clouds": kept | dict(made)}
+    edited = _edited(text, made, gone)
+    if edited is not None and (yaml.safe_load(edited) or {}).get("clouds") == wanted["clouds"]:
+        return edited
+    return yaml.safe_dump(wanted, sort_keys=False)
+
+
+def _edited(text: str, made: Mapping[str, Any], gone: set[str]) -> str | None:
+    """The text with our blocks replaced line by line; None where its form does not allow that."""
+    lines = text.splitlines()
+    heads = [i for i, line in enumerate(lines) if re.fullmatch(r"clouds:\s*(#.*)?", line)]
+    if not heads:
+        return (
+            None
+            if re.search(r"^clouds:", text, re.M)
+            else _edited((text.rstrip() + "\nclouds:\n").lstrip(), made, gone)
+        )
+    start = heads[0] + 1
+    indent = 2
+    for line in lines[start:]:
+        if line.strip() and not line.lstrip().startswith("#"):
+            indent = len(line) - len(line.lstrip()) or 2
+            break
+    kept: list[str] = []
+    dropping = inside = False
+    for number, line in enumerate(lines):
+        depth = len(line) - len(line.lstrip())
+        if number < start:
+            kept.append(line)
+            continue
+        if line.strip():
+            inside = depth > 0 if number > start else True
+            if inside and depth == indent and not line.lstrip().startswith("#"):
+                dropping = line.strip().rstrip(":").strip("'\"") in gone
+            elif depth == 0:
+                dropping = False
+        if not dropping:
+            kept.append(line)
+    block = yaml.safe_dump(dict(made), sort_keys=False) if made else ""
+    ours = [" " * indent + line for line in block.splitlines()]
+    return "\n".join([*kept[:start], *ours, *kept[start:]]) + "\n"
+
+
+def _replace(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = file.with_name(f".{file.name}.new")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+    temporary.replace(file)

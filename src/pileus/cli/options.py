@@ -1,0 +1,30 @@
+"""Options that several commands share."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def default_state() -> Path:
+    """Where a cloud lives unless --state says otherwise."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/pileus")
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
+    return Path(data) / "pileus"
+
+
+def state_option(command: F) -> F:
+    """`--state DIR`, resolved."""
+    option = click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path, resolve_path=True),
+        default=default_state,
+        show_default="/var/lib/pileus, or ~/.local/share/pileus without root",
+        help="The cloud's directory: database, images, overlays, sockets, logs.",
+    )
+    return option(command)

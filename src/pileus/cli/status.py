@@ -1,0 +1,47 @@
+"""`pileus status`."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from . import process
+from .control import ask, configured
+from .options import state_option
+
+
+@click.command()
+@state_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(state: Path, as_json: bool) -> None:
+    """Say what runs. Exit status 0: the cloud answers; 3: it does not run."""
+    config = configured(state)
+    if process.running(state) is None:
+        click.echo('{"running": false}' if as_json else f"The cloud in {state} is down.")
+        sys.exit(3)
+    found = ask(state, "/pileus/status")
+    if as_json:
+        click.echo(json.dumps({"running": True, "url": config.base_url} | found, indent=2))
+        return
+    kind = "simulated: nothing runs inside its guests" if found["simulated"] else "real guests"
+    accelerator = found["accelerator"]
+    if accelerator == "tcg":
+        accelerator = "TCG (no usable KVM was found: guests are emulated and slow)"
+    elif accelerator == "kvm":
+        accelerator = "KVM"
+    servers = ", ".join(f"{n} {s}" for s, n in sorted(found["servers"].items())) or "none"
+    rows = {
+        "cloud": f"{config.cloud_name} ({kind})",
+        "answers at": config.base_url,
+        "process": f"{found['pid']}, up {found['up_seconds']} s",
+        "host": f"{found['host']}: {found['vcpus']} vCPUs, {found['memory_mb']} MB,"
+        f" {found['disk_gb']} GB",
+        "guests run by": f"{found['hypervisor']}, accelerator {accelerator}",
+        "network": found["network"],
+        "database": found["database"],
+        "servers": servers,
+        "state": str(state),
+    }
+    for key, value in rows.items():
+        click.echo(f"{key + ':':15}{value}")

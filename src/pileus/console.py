@@ -1,0 +1,154 @@
+"""What a process answers beside the OpenStack APIs: discovery, health, metrics and its operator.
+
+Operator paths (`/pileus/…`) want the key that stands in the state directory, which only the user
+who started the cloud can read.
+"""
+
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from . import compute, identity, image, network, placement
+from .core.db import Database, Tx
+from .core.errors import Forbidden, Unavailable
+from .core.metrics import Sample
+from .wire.context import Request, Response
+from .wire.dispatch import Dispatcher
+
+if TYPE_CHECKING:
+    from .app import App
+
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+_SAMPLERS: tuple[Callable[[Tx], Iterable[Sample]], ...] = (
+    identity.samples,
+    image.samples,
+    placement.samples,
+    network.samples,
+    compute.samples,
+)
+KEY_FILE = "control.key"
+
+
+class Console:
+    """Answers paths outside the services, and counts what the services answer."""
+
+    def __init__(self, app: "App", dispatcher: Dispatcher) -> None:
+        self._app, self._dispatcher = app, dispatcher
+        self._registry = CollectorRegistry()
+        self._seconds = Histogram(
+            "http_server_request_duration_seconds",
+            "Time from a request's arrival to the end of its answer.",
+            ["openstack_service", "http_route", "http_request_method"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._answers = Counter(
+            "pileus_http_answers",
+            "Answers by status.",
+            ["openstack_service", "http_response_status_code"],
+            registry=self._registry,
+        )
+        self._registry.register(_Rows(app))
+        self._key = operator_key(app.config.state)
+        self._paths: dict[str, Callable[[Request], Response]] = {
+            "/": self._versions,
+            "/healthz": lambda _r: Response(200, {"status": "ok"}),
+            "/readyz": self._ready,
+            "/metrics": self._metrics,
+            "/pileus/status": self._status,
+            "/pileus/audit": self._audit,
+        }
+
+    def observe(self, service: str, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answer."""
+        self._seconds.labels(service, route, method).observe(seconds)
+        self._answers.labels(service, str(status)).inc()
+
+    def answer(self, request: Request) -> Response | None:
+        """The answer to a path of the console's own, else None. Raises Forbidden."""
+        path = request.path.rstrip("/") or "/"
+        found = self._paths.get(path)
+        if found is None:
+            return None
+        if path.startswith("/pileus/"):
+            key = request.headers.get("x-pileus-key", "")
+            if not hmac.compare_digest(key.encode(), self._key.encode()):
+                raise Forbidden(f"This wants the key in the state directory's {KEY_FILE}.")
+        return found(request)
+
+    def _versions(self, request: Request) -> Response:
+        services = [
+            {"type": s.type, "name": s.name, "href": f"{request.base}{s.path}/"}
+            for s in sorted(self._dispatcher.services, key=lambda s: s.type)
+        ]
+        return Response(200, {"name": "pileus", "services": services})
+
+    def _ready(self, _request: Request) -> Response:
+        try:
+            self._app.db.read(lambda tx: tx.count(identity.Project))
+        except Exception as problem:
+            raise Unavailable(f"The database does not answer: {problem}") from problem
+        return Response(200, {"status": "ready"})
+
+    def _metrics(self, _request: Request) -> Response:
+        return Response(200, generate_latest(self._registry), media="text/plain; version=0.0.4")
+
+    def _status(self, _request: Request) -> Response:
+        facts = self._app.machine.compute.facts()
+        counts = self._app.db.read(compute.counts)
+        body: dict[str, Any] = {
+            "pid": os.getpid(),
+            "up_seconds": round(time.time() - self._app.started),
+            "simulated": self._app.config.simulate,
+            "accelerator": facts.accelerator,
+            "hypervisor": facts.hypervisor_type,
+            "network": self._app.machine.network.name,
+            "host": facts.hostname,
+            "vcpus": facts.vcpus,
+            "memory_mb": facts.memory_mb,
+            "disk_gb": facts.disk_gb,
+            "database": self._app.db.engine.dialect.name,
+            "servers": counts,
+        }
+        return Response(200, body)
+
+    def _audit(self, _request: Request) -> Response:
+        findings = [vars(f) for f in self._app.audit()]
+        return Response(200, {"findings": findings})
+
+
+class _Rows:
+    """Metrics counted from rows at the moment of the scrape."""
+
+    def __init__(self, app: "App") -> None:
+        self._app = app
+
+    def collect(self) -> Iterable[Metric]:
+        """One gauge family a name."""
+        samples = self._app.parts[Database].read(
+            lambda tx: [sample for sampler in _SAMPLERS for sample in sampler(tx)]
+        )
+        families: dict[str, GaugeMetricFamily] = {}
+        for sample in samples:
+            if sample.name not in families:
+                families[sample.name] = GaugeMetricFamily(
+                    sample.name, sample.help or sample.name, labels=list(sample.labels)
+                )
+            families[sample.name].add_metric(list(sample.labels.values()), sample.value)
+        return families.values()
+
+
+def operator_key(state: Any) -> str:
+    """The key of the operator's paths, made at the first call."""
+    path = state / KEY_FILE
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+    return str(path.read_text())

@@ -1,0 +1,13 @@
+"""How Alembic reaches the database and the tables that the code declares.
+
+Whoever calls it has imported `pileus.app`, and with it every table.
+"""
+
+from alembic import context
+
+from pileus.core.resource import schema
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=schema, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,119 @@
+"""The process that `pileus up` starts: the control plane, until it is told to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from .app import App, build
+from .config import Config
+from .settings import load
+from .wire.asgi import Application, Receive, Scope, Send
+
+
+def serve(config: Config, ready: int | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. `ready`: a file descriptor that is written once it answers."""
+    _logging()
+    app = build(config)
+    app.prepare()
+    asyncio.run(_Serving(config, app).run(ready))
+
+
+class _Serving:
+    """One port, and the app behind it, which `reset` replaces by a new one."""
+
+    def __init__(self, config: Config, app: App) -> None:
+        self._config, self._app = config, app
+        self._asgi: Application = app.asgi
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._asgi(scope, receive, send)
+
+    async def run(self, ready: int | None) -> None:
+        config = self._config
+        listener = socket.socket(socket.AF_INET6 if ":" in config.listen else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((config.listen, config.port))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                self,
+                http="httptools",
+                loop="uvloop",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=5,
+                ssl_certfile=config.tls_cert and str(config.tls_cert),
+                ssl_keyfile=config.tls_key and str(config.tls_key),
+            )
+        )
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, lambda: loop.create_task(self._reset()))
+        self._app.start()
+        if ready is not None:
+            loop.call_later(0.01, _tell, ready)
+        await server.serve(sockets=[listener])
+        await loop.run_in_executor(None, self._app.stop)
+
+    async def _reset(self) -> None:
+        """Back to the first start, in the same process and on the same port."""
+        loop = asyncio.get_running_loop()
+        self._asgi, self._app = await loop.run_in_executor(None, self._anew)
+
+    def _anew(self) -> tuple[Application, App]:
+        old = self._app
+        old.agent.stop()
+        for each in old.loops:
+            each.stop()
+        old.engine.stop()
+        old.wipe()
+        old.db.close()
+        app = build(self._config, old.machine)
+        app.prepare()
+        app.start()
+        marker = self._config.state / "resets"
+        marker.write_text(str(int(marker.read_text()) + 1 if marker.exists() else 1))
+        return app.asgi, app
+
+
+def _tell(descriptor: int) -> None:
+    os.write(descriptor, b"ready\n")
+    os.close(descriptor)
+
+
+def _logging() -> None:
+    """JSON lines on standard output, which `pileus up` sends to the log file."""
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+        )
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+if __name__ == "__main__":
+    fd = os.environ.get("PILEUS_READY_FD")
+    serve(load(Path(sys.argv[1])), int(fd) if fd else None)

@@ -1,0 +1,43 @@
+"""A cloud's settings, kept in its state directory so that every command finds them again."""
+
+import json
+import os
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from .config import Config
+
+_FILE = "config.json"
+_PATHS = {"state", "policy_file", "tls_cert", "tls_key", "clouds_file"}
+
+
+def exists(state: Path) -> bool:
+    """Whether a cloud has been set up in this directory."""
+    return (state / _FILE).exists()
+
+
+def load(state: Path) -> Config:
+    """The settings of the cloud in `state`. Raises FileNotFoundError."""
+    found = json.loads((state / _FILE).read_text())
+    known = {f.name for f in fields(Config)}
+    values: dict[str, Any] = {
+        key: Path(value) if key in _PATHS and value is not None else value
+        for key, value in found.items()
+        if key in known
+    }
+    values["state"] = state
+    return Config(**values)
+
+
+def save(config: Config) -> None:
+    """Write the settings, whole or not at all."""
+    values = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in asdict(config).items()
+    }
+    temporary = config.state / f"{_FILE}.new"
+    # The first start's passwords stand here too, for `pileus reset`: only the owner may read it.
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(json.dumps(values, indent=2) + "\n")
+    temporary.replace(config.state / _FILE)

@@ -1,0 +1,208 @@
+"""Flows: carried on, resumed, undone, turned round."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from pileus.core import flow
+from pileus.core.clock import ManualClock
+from pileus.core.db import Database
+from pileus.core.engine import Engine
+from pileus.core.flow import Failed, Flow, FlowRow, FlowSubject, Run, Step, Wait, by_name
+from pileus.core.parts import Parts
+
+from .rows import Box
+
+
+class Trace:
+    """A flow of three steps that writes down what it does, and a switch to fail or wait."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.hooks: dict[str, Callable[[Run], Wait | None]] = {}
+        self.flow = Flow(
+            "box.make",
+            Step(self.one, undo=self.un_one),
+            Step(self.two, undo=self.un_two, outside=True),
+            Step(self.three),
+            failed=self.failed,
+        )
+
+    def _note(self, name: str, run: Run) -> Wait | None:
+        self.seen.append(name)
+        hook = self.hooks.get(name)
+        return hook(run) if hook else None
+
+    def one(self, run: Run) -> Wait | None:
+        run.tx.add(Box(name=run.subject))
+        return self._note("one", run)
+
+    def un_one(self, run: Run) -> Wait | None:
+        run.tx.remove_where(Box, Box.name == run.subject)
+        return self._note("un_one", run)
+
+    def two(self, run: Run) -> Wait | None:
+        return self._note("two", run)
+
+    def un_two(self, run: Run) -> Wait | None:
+        return self._note("un_two", run)
+
+    def three(self, run: Run) -> Wait | None:
+        return self._note("three", run)
+
+    def failed(self, run: Run) -> Wait | None:
+        return self._note(f"failed: {run.fault['message']}", run)
+
+
+@pytest.fixture
+def trace() -> Trace:
+    return Trace()
+
+
+@pytest.fixture
+def engine(db: Database, trace: Trace) -> Engine:
+    other = Flow("box.drop", Step(_drop))
+    return Engine(db, by_name([trace.flow, other]), Parts())
+
+
+def _drop(run: Run) -> None:
+    run.tx.remove_where(Box, Box.name == run.subject)
+
+
+def _start(db: Database, trace: Trace) -> FlowRow:
+    return db.run(lambda tx: flow.start(tx, trace.flow, "b"))
+
+
+def _left(db: Database) -> tuple[int, int, int]:
+    return db.read(lambda tx: (tx.count(FlowRow), tx.count(FlowSubject), tx.count(Box)))
+
+
+def test_every_step_runs_once_in_order_and_nothing_is_left(
+    db: Database, trace: Trace, engine: Engine
+) -> None:
+    _start(db, trace)
+
+    engine.settle()
+
+    assert trace.seen == ["one", "two", "three"]
+    assert _left(db) == (0, 0, 1)
+
+
+def test_a_failed_step_is_undone_with_all_before_it(
+    db: Database, trace: Trace, engine: Engine
+) -> None:
+    def fail(_run: Run) -> None:
+        raise Failed("the disk is full")
+
+    trace.hooks["three"] = fail
+    _start(db, trace)
+
+    engine.settle()
+
+    assert trace.seen == ["one", "two", "three", "un_two", "un_one", "failed: the disk is full"]
+    assert _left(db) == (0, 0, 0)
+
+
+def test_an_unexpected_error_is_tried_again(
+    db: Database, trace: Trace, engine: Engine, clock: ManualClock
+) -> None:
+    def fail_once(_run: Run) -> None:
+        if trace.seen.count("three") == 1:
+            raise RuntimeError("flaky")
+
+    trace.hooks["three"] = fail_once
+    _start(db, trace)
+
+    engine.settle()
+    clock.advance(1)
+    engine.settle()
+
+    assert trace.seen == ["one", "two", "three", "three"]
+    assert _left(db) == (0, 0, 1)
+
+
+def test_a_waiting_step_runs_again_when_its_time_has_come(
+    db: Database, trace: Trace, engine: Engine, clock: ManualClock
+) -> None:
+    trace.hooks["three"] = lambda _run: Wait(5) if trace.seen.count("three") == 1 else None
+    _start(db, trace)
+    engine.settle()
+    assert _left(db) == (1, 1, 1)
+
+    clock.advance(6)
+    engine.settle()
+
+    assert trace.seen == ["one", "two", "three", "three"]
+
+
+def test_a_waiting_flow_can_be_woken(db: Database, trace: Trace, engine: Engine) -> None:
+    trace.hooks["three"] = lambda _run: Wait(500) if trace.seen.count("three") == 1 else None
+    _start(db, trace)
+    engine.settle()
+
+    db.run(lambda tx: flow.wake(tx, "b"))
+    engine.settle()
+
+    assert _left(db) == (0, 0, 1)
+
+
+def test_a_second_flow_for_one_subject_is_refused(db: Database, trace: Trace) -> None:
+    _start(db, trace)
+
+    with pytest.raises(IntegrityError):
+        db.run(lambda tx: flow.start(tx, Flow("box.drop", Step(_drop)), "b"))
+
+
+def test_a_flow_can_be_turned_round(db: Database, trace: Trace, engine: Engine) -> None:
+    trace.hooks["three"] = lambda _run: Wait(500)
+    _start(db, trace)
+    engine.settle()
+
+    db.run(lambda tx: flow.turn(tx, Flow("box.drop", Step(_drop)), "b"))
+    engine.settle()
+
+    assert _left(db) == (0, 0, 0)
+
+
+def test_a_crash_inside_a_step_leaves_it_to_be_run_again(
+    db: Database, trace: Trace, engine: Engine
+) -> None:
+    class Crash(BaseException):
+        pass
+
+    def crash(_run: Run) -> None:
+        if trace.seen.count("one") == 1:
+            raise Crash
+
+    trace.hooks["one"] = crash
+    row = _start(db, trace)
+    with pytest.raises(Crash):
+        engine.advance(row.id)
+
+    engine.settle()
+
+    assert trace.seen == ["one", "one", "two", "three"]
+    assert _left(db) == (0, 0, 1)
+
+
+def test_a_crash_outside_a_transaction_is_taken_up_when_the_lease_ends(
+    db: Database, trace: Trace, engine: Engine, clock: ManualClock
+) -> None:
+    class Crash(BaseException):
+        pass
+
+    def crash(_run: Run) -> None:
+        if trace.seen.count("two") == 1:
+            raise Crash
+
+    trace.hooks["two"] = crash
+    row = _start(db, trace)
+    with pytest.raises(Crash):
+        engine.advance(row.id)
+    assert engine.due() == []
+
+    clock.advance(61)
+    engine.settle()
+
+    assert trace.seen == ["one", "two", "two", "three"]

@@ -134,3 +134,23 @@ def test_a_bad_one_is_refused(cloud: Cloud, more: dict[str, Any]):
     body = {"application_credential": {"name": "bad"} | more}
 
     assert cloud.demo.post(path, json=body).status_code == 400
+
+
+def test_access_rules_are_listed_and_stay_while_in_use(cloud: Cloud):
+    rules = [{"service": "compute", "method": "GET", "path": "/v2.1/**"}]
+    _create(cloud.demo, "shown-rules", access_rules=rules)
+    path = f"{V3}/users/{cloud.demo.user_id}/access_rules"
+
+    found = cloud.demo.get(path).json()["access_rules"]
+
+    mine = next(r for r in found if r["path"] == "/v2.1/**")
+    assert cloud.demo.get(f"{path}/{mine['id']}").json()["access_rule"]["method"] == "GET"
+    assert cloud.demo.delete(f"{path}/{mine['id']}").status_code == 403
+    assert cloud.demo.get(f"{path}/nothing").status_code == 404
+    assert cloud.other.get(path).status_code == 403
+
+
+def test_an_empty_list_of_access_rules_restricts_nothing(cloud: Cloud):
+    credential = _create(cloud.demo, "no-rules", access_rules=[])
+
+    assert works(cloud, _login(cloud, credential).headers["X-Subject-Token"])

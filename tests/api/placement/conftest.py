@@ -117,5 +117,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def api(db: Database) -> Api:
     parts = Parts(db, Policy(placement.SERVICE.rules))
-    app = Application(Dispatcher([placement.SERVICE], parts, _who))
+    app = Application(
+        Dispatcher([placement.SERVICE], parts, _who), lambda *_: None, lambda *_: None
+    )
     return Api(db, app, "1.39", "admin")

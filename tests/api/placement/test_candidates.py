@@ -53,7 +53,8 @@ def test_the_forms_of_old_versions(api: Api) -> None:
 
 def test_a_tree_gives_through_its_children(api: Api) -> None:
     root = api.provider(1, {"VCPU": 4})
-    left = api.provider(2, {"VGPU": 1}, ("CUSTOM_LEFT",) if _custom(api) else (), parent=root)
+    api.put("/traits/CUSTOM_LEFT", status=201)
+    left = api.provider(2, {"VGPU": 1}, ("CUSTOM_LEFT",), parent=root)
     right = api.provider(3, {"VGPU": 2}, parent=root)
     path = "/allocation_candidates?resources=VCPU:1,VGPU:1"
 
@@ -66,15 +67,12 @@ def test_a_tree_gives_through_its_children(api: Api) -> None:
     assert old == []
 
 
-def _custom(api: Api) -> bool:
-    return api.call("PUT", "/traits/CUSTOM_LEFT").status_code == 201
-
-
 def test_granular_groups_come_from_one_provider_each(api: Api) -> None:
     root = api.provider(1, {"VCPU": 4})
     left = api.provider(2, {"SRIOV_NET_VF": 2}, parent=root)
     right = api.provider(3, {"SRIOV_NET_VF": 1}, parent=root)
-    path = "/allocation_candidates?resources=VCPU:1&resources1=SRIOV_NET_VF:1&resources2=SRIOV_NET_VF:1"
+    groups = "resources=VCPU:1&resources1=SRIOV_NET_VF:1&resources2=SRIOV_NET_VF:1"
+    path = f"/allocation_candidates?{groups}"
 
     apart = api.get(f"{path}&group_policy=isolate")["allocation_requests"]
     free = shares(api.get(f"{path}&group_policy=none"))
@@ -99,7 +97,9 @@ def test_groups_below_one_provider(api: Api) -> None:
     close = shares(api.get(f"{path}&same_subtree=_N,_F"))
 
     assert len(free) == 4
-    assert {frozenset(r) for r in close} == {frozenset(pair) for pair in zip(nodes, cards)}
+    assert {frozenset(r) for r in close} == {
+        frozenset(pair) for pair in zip(nodes, cards, strict=True)
+    }
 
 
 def test_shared_storage_gives_to_the_hosts_of_its_aggregate(api: Api) -> None:

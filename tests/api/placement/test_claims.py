@@ -1,14 +1,14 @@
 """The functions that compute calls, against brute force and against each other in threads."""
 
 import threading
-from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pileus import placement
 from pileus.core.audit import audit
-from pileus.core.db import Database
+from pileus.core.db import Database, Tx
 from pileus.core.parts import Parts
 from pileus.core.resource import schema
 from pileus.placement import Inventory, NoCapacity
@@ -62,9 +62,9 @@ def fits(stock: dict[str, Inventory], used: dict[str, int], wish: dict[str, int]
     ),
 )
 def test_candidates_and_claims_agree_with_brute_force(
-    tmp_path_factory: object, fleet: list, requests: list
+    tmp_path_factory: pytest.TempPathFactory, fleet: list, requests: list
 ) -> None:
-    path = Path(tmp_path_factory.mktemp("claims")) / "x.db"  # type: ignore[attr-defined]
+    path = tmp_path_factory.mktemp("claims") / "x.db"
     db = Database(f"sqlite:///{path}")
     schema.create_all(db.engine)
     used: list[dict[str, int]] = [{} for _ in fleet]
@@ -131,11 +131,11 @@ def test_threads_never_exceed_and_lose_nothing(db: Database) -> None:
             except NoCapacity:
                 pass
 
-    def _anywhere(tx: object, consumer: str) -> None:
-        found, _ = placement.candidates(tx, wish)  # type: ignore[arg-type]
+    def _anywhere(tx: Tx, consumer: str) -> None:
+        found, _ = placement.candidates(tx, wish)
         if not found:
             raise NoCapacity("no host")
-        placement.claim(tx, consumer, "p", "u", found[0].provider_id, wish)  # type: ignore[arg-type]
+        placement.claim(tx, consumer, "p", "u", found[0].provider_id, wish)
 
     threads = [threading.Thread(target=worker, args=(i,)) for i in range(8)]
     for thread in threads:
@@ -156,15 +156,15 @@ def test_a_refused_claim_leaves_the_transaction_usable(db: Database) -> None:
         db.run(lambda tx, i=i, s=stock: placement.provider_put(tx, f"p{i}", f"h{i}", s, ()))
     wish = {"VCPU": 2, "MEMORY_MB": 10}
 
-    def try_both(tx: object) -> str:
+    def try_both(tx: Tx) -> str:
         try:
-            placement.claim(tx, "c", "p", "u", "p0", wish)  # type: ignore[arg-type]
+            placement.claim(tx, "c", "p", "u", "p0", wish)
         except NoCapacity as short:
-            placement.claim(tx, "c", "p", "u", "p1", wish)  # type: ignore[arg-type]
+            placement.claim(tx, "c", "p", "u", "p1", wish)
             return short.message
         return ""
 
-    message = db.run(try_both)  # type: ignore[arg-type]
+    message = db.run(try_both)
 
     assert "2 VCPU would exceed its capacity of 1" in message
     assert db.read(lambda tx: placement.allocations(tx, "c")) == {"p1": wish}

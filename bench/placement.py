@@ -38,12 +38,14 @@ def median(work: Callable[[int], object], times: int) -> tuple[float, float]:
 
 
 def fill(tx: Tx, hosts: int) -> None:
+    """Make the hosts."""
     for i in range(hosts):
         id = f"00000000-0000-4000-8000-{i:012d}"
         placement.provider_put(tx, id, f"host-{i:05d}", STOCK, ["COMPUTE_NODE"])
 
 
 def main() -> None:
+    """Measure and print."""
     hosts = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     with tempfile.TemporaryDirectory() as folder:
         db = Database(f"sqlite:///{Path(folder) / 'bench.db'}")

@@ -8,7 +8,7 @@ STATE ?= /var/lib/pileus
 IMAGES ?= /var/cache/pileus/images
 
 .DEFAULT_GOAL := help
-.PHONY: help env client up test test-all test-real check format e2e image bench faults golden migration clean
+.PHONY: help env host client up test test-real check format e2e image bench bench-choices migration clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -23,7 +23,7 @@ $(VENV)/.done: requirements/dev.txt pyproject.toml
 
 host: $(VENV)/.host ## Add what real guests and networks need to .venv (root, Debian 12)
 $(VENV)/.host: requirements/host.txt $(VENV)/.done
-	@tools/apt libvirt-dev pkg-config gcc libc6-dev python3-dev
+	@$(BIN)/python tools/host-packages $(STATE)
 	$(BIN)/$(PIP) --require-hashes -r requirements/host.txt
 	@touch $@
 
@@ -65,3 +65,15 @@ migration: env ## Write the next migration from the declared tables: make migrat
 
 clean: ## Remove what make built in this checkout
 	rm -rf $(VENV) $(CLIENT) .pytest_cache .mypy_cache .ruff_cache build src/*.egg-info
+
+bench-choices: .bench/.done ## Measure the libraries chosen against those not chosen
+	cd bench/choices && for each in routing validation database policy servers; do ../../.bench/bin/python $$each.py; done
+.bench/.done: requirements/bench.txt
+	$(PYTHON) -m venv .bench
+	.bench/bin/$(PIP) --require-hashes -r requirements/bench.txt
+	.bench/bin/$(PIP) "setuptools>=77" && .bench/bin/$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+bench: env ## Measure the simulated cloud; as root with a cloud up, also a real guest
+	$(BIN)/python bench/api.py
+	@[ ! -f $(STATE)/accelerator.json ] || $(BIN)/python bench/guest.py --state $(STATE)

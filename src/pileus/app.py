@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,7 +15,6 @@ from .compute.driver import ComputeDriver
 from .config import Config
 from .console import Console
 from .core.audit import Finding, Invariant, audit
-from .core.backend import Refused
 from .core.clock import Clock, RealClock
 from .core.db import Database, Tx
 from .core.engine import Engine
@@ -27,7 +25,7 @@ from .core.parts import Parts
 from .core.policy import Policy
 from .core.resource import schema
 from .first_image import first_image
-from .machine import Machine, MetadataAnswer, real, simulated
+from .machine import Machine, real, simulated
 from .network.driver import HostNetwork, NetworkDriver
 from .wire.asgi import Application
 from .wire.dispatch import Dispatcher
@@ -131,38 +129,12 @@ def build(config: Config, machine: Machine | None = None, clock: Clock | None = 
     parts = Parts(config, db, Policy(rules, _overrides(config.policy_file)))
     parts.add(identity.Tokens(db, config))
     parts.add(image.ImageStore(config.state / "images"))
-    if machine is None:
-        machine = (
-            simulated(config) if config.simulate else real(config, _Images(parts), _ask(parts))
-        )
+    machine = machine or (simulated(config) if config.simulate else real(config))
+    machine.upstairs.bind(parts)
     parts.add(machine.compute, ComputeDriver)
     parts.add(machine.network, NetworkDriver)
     parts.add(machine.host_network, HostNetwork)
     return App(config, parts, machine)
-
-
-class _Images:
-    """The bytes of images for this host's guests, straight from the store."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    def path(self, image_id: str) -> tuple[Path, str]:
-        """The file and format of an image. Raises Refused when it is gone."""
-        disk_format = self._parts[Database].read(lambda tx: image.disk_format(tx, image_id))
-        path = self._parts[image.ImageStore].path(image_id)
-        if disk_format is None or not path.exists():
-            raise Refused(f"Image {image_id} is not in the image store any more.")
-        return path, disk_format
-
-
-def _ask(parts: Parts) -> MetadataAnswer:
-    def answer(
-        network_id: str, caller: str, method: str, path: str, headers: Mapping[str, str]
-    ) -> tuple[int, str, bytes]:
-        return compute.metadata_answer(parts, network_id, caller, method, path, headers)
-
-    return answer
 
 
 def _overrides(path: Path | None) -> dict[str, str]:

@@ -33,6 +33,7 @@ def first_image(parts: Parts) -> None:
             )
         return
     from .host.images import tiny
+    from .host.images.cache import default_cache
 
-    path = tiny.build()
-    image.add_local(parts, NAME, path, "qcow2", image_id=image_id)
+    built = tiny.build(default_cache())
+    image.add_local(parts, NAME, built.disk, "qcow2", image_id=image_id)

@@ -1,14 +1,50 @@
 """This machine as a host: its drivers, real or simulated."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from .compute.driver import ComputeDriver, ImageFiles
+from . import compute, image
+from .compute.driver import ComputeDriver
 from .config import Config
+from .core.backend import Refused
+from .core.db import Database
+from .core.parts import Parts
 from .network.driver import HostNetwork, NetworkDriver
 
-# (network id, caller's address, method, path, headers) → (status, content type, body)
-MetadataAnswer = Callable[[str, str, str, str, Mapping[str, str]], tuple[int, str, bytes]]
+
+class Upstairs:
+    """What this host's drivers may ask of the control plane in the same process.
+
+    The process may replace the app behind (`pileus reset`); the drivers keep this door to it.
+    """
+
+    def __init__(self) -> None:
+        self._parts: Parts | None = None
+
+    def bind(self, parts: Parts) -> None:
+        """From now on these parts answer."""
+        self._parts = parts
+
+    def path(self, image_id: str) -> tuple[Path, str]:
+        """The file and format of an image. Raises Refused when it is gone."""
+        if self._parts is None:
+            raise Refused("The image store is not open yet.")
+        parts = self._parts
+        disk_format = parts[Database].read(lambda tx: image.disk_format(tx, image_id))
+        path = parts[image.ImageStore].path(image_id)
+        if disk_format is None or not path.exists():
+            raise Refused(f"Image {image_id} is not in the image store any more.")
+        return path, disk_format
+
+    def metadata(
+        self, network_id: str, caller: str, method: str, path: str, headers: Mapping[str, str]
+    ) -> tuple[int, str, bytes]:
+        """The metadata service's answer to a guest: status, content type, body."""
+        if self._parts is None:
+            return 503, "text/plain", b"The control plane is not open yet.\n"
+        return compute.metadata_answer(self._parts, network_id, caller, method, path, headers)
 
 
 @dataclass(frozen=True)
@@ -18,6 +54,7 @@ class Machine:
     compute: ComputeDriver
     network: NetworkDriver
     host_network: HostNetwork
+    upstairs: Upstairs = field(default_factory=Upstairs)
 
 
 def simulated(config: Config) -> Machine:
@@ -25,36 +62,47 @@ def simulated(config: Config) -> Machine:
     from .compute.drivers.simulated import SimulatedCompute
     from .network.drivers.simulated import SimulatedHostNetwork, SimulatedNetwork
 
+    upstairs = Upstairs()
     network = SimulatedNetwork()
     return Machine(
-        compute=SimulatedCompute(hostname=config.host),
+        compute=SimulatedCompute(hostname=config.host, images=upstairs),
         network=network,
-        host_network=SimulatedHostNetwork(network, host=config.host),
+        host_network=SimulatedHostNetwork(config.host, network, upstairs.metadata),
+        upstairs=upstairs,
     )
 
 
-def real(config: Config, images: ImageFiles, metadata: MetadataAnswer) -> Machine:
+def real(config: Config) -> Machine:
     """Drivers for libvirt and OVN, whose daemons are started where they do not run."""
     from .compute.drivers.libvirt import LibvirtCompute
-    from .host import accelerator, libvirtd, ovn
+    from .host import accelerator
+    from .host.images import tiny
+    from .host.images.cache import default_cache
+    from .host.libvirtd import Libvirtd
+    from .host.ovn import Ovn
     from .network.drivers.ovn import OvnNetwork
     from .network.drivers.ovs import OvsHostNetwork
 
-    guests = libvirtd.Libvirtd(config.state)
+    guests = Libvirtd(config.state)
     guests.start()
-    fabric = ovn.Ovn(config.state, config.host, f"{config.external_gateway}/24")
+    prefix = ipaddress.ip_network(config.external_cidr).prefixlen
+    fabric = Ovn(config.state, config.host, f"{config.external_gateway}/{prefix}")
     fabric.start()
     userspace = fabric.datapath == "netdev"
-    verdict = accelerator.verdict(config.state)
+    verdict = accelerator.verdict(config.state, lambda: tiny.build(default_cache()))
+    upstairs = Upstairs()
     return Machine(
         compute=LibvirtCompute(
             guests.uri,
             config.state / "instances",
-            images,
-            verdict.name,
+            upstairs,
+            verdict.accelerator,
             userspace,
             config.host,
         ),
         network=OvnNetwork(fabric.northbound, fabric.southbound),
-        host_network=OvsHostNetwork(fabric.ovsdb, fabric.bridge, metadata, userspace),
+        host_network=OvsHostNetwork(
+            fabric.switch_remote, fabric.integration, upstairs.metadata, userspace
+        ),
+        upstairs=upstairs,
     )

@@ -178,7 +178,7 @@ class Journey:
 
     def ssh(self) -> None:
         """ping and ssh to the floating IP with the injected key"""
-        self._until(lambda: self._pings(), "the floating IP to answer pings")
+        self._until(self._pings, "the floating IP to answer pings")
         self._until(lambda: "e2e-1" in self._ssh("hostname"), "ssh with the key")
 
     def second_pings_first(self) -> None:
@@ -199,7 +199,7 @@ class Journey:
             "security", "group", "rule", "create", "--protocol", "icmp", "e2e-group"
         )
         self.rules["icmp"] = made["id"]
-        self._until(lambda: self._pings(), "pings to be let through again")
+        self._until(self._pings, "pings to be let through again")
 
     def power(self) -> None:
         """server reboot, stop, start"""

@@ -47,8 +47,10 @@ class Tx:
 
     def get(self, cls: type[R], *key: object) -> R | None:
         """The row with this primary key."""
-        columns = cls.key_columns()
-        return self.one(cls, *(c == k for c, k in zip(columns, key, strict=True)))
+        names = [column.name for column in cls.key_columns()]
+        found = self.conn.execute(cls.by_key, dict(zip(names, key, strict=True)))
+        row = found.mappings().first()
+        return None if row is None else cls.load(row)
 
     def one(self, cls: type[R], *where: sa.ColumnElement[bool]) -> R | None:
         """The first row that fits."""

@@ -175,6 +175,7 @@ class Resource:
     table: ClassVar[sa.Table]
     attrs: ClassVar[dict[str, Attr[Any]]]
     plans: ClassVar[dict[Version, Plan]]
+    by_key: ClassVar["sa.Select[Any]"]  # built once: building a query costs more than running it
 
     def __init_subclass__(cls) -> None:
         found: dict[str, Attr[Any]] = {}
@@ -185,6 +186,8 @@ class Resource:
         name = cls.table_name or cls.many.replace("-", "_")
         columns = [a.build() for a in found.values()]
         cls.table = sa.Table(name, schema, *columns, *cls.constraints)
+        keys = (c == sa.bindparam(c.name) for c in cls.table.primary_key.columns)
+        cls.by_key = sa.select(cls.table).where(*keys)
 
     def __init__(self, **values: Any) -> None:
         unknown = values.keys() - self.attrs.keys()

@@ -4,7 +4,7 @@ Two Protocols: `NetworkDriver` holds the logical world (switches, routers, addre
 the whole cloud; `HostNetwork` plugs ports into it on one host. Neither sees a row or a request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -65,6 +65,8 @@ class RouterPort:
     mac: str
     cidrs: tuple[str, ...]  # its addresses with prefix length
     gateway: bool = False
+    # How IPv6 guests behind it get their address (None: it sends no router advertisements).
+    ra: Literal["slaac", "dhcpv6_stateful", "dhcpv6_stateless"] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,11 @@ class NetworkDriver(Protocol):
     name: str
 
     def revisions(self) -> Mapping[Key, int]:
-        """What stands there, and at which revision it was written."""
+        """What stands there, and at which revision it was written.
+
+        -1 says that a thing stands there but has to be applied again, whatever its revision: the
+        hosts have changed in a way that matters to it.
+        """
         ...
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -141,6 +147,21 @@ class NetworkDriver(Protocol):
     def ports_up(self) -> Mapping[str, str]:
         """Ports of kind guest that a host has plugged and whose flows are installed → host."""
         ...
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call back, from a thread of the driver, when `ports_up` or `revisions` may differ.
+
+        The callback must return at once and not call the driver: it is there to wake a loop.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and threads; what was applied stays."""
+        ...
+
+
+# (network id, caller's address, method, path, headers) → (status, content type, body)
+MetadataHandler = Callable[[str, str, str, str, Mapping[str, str]], tuple[int, str, bytes]]
 
 
 class HostNetwork(Protocol):
@@ -174,4 +195,8 @@ class HostNetwork(Protocol):
 
     def metadata_networks(self) -> Sequence[str]:
         """Networks in which metadata is answered on this host."""
+        ...
+
+    def close(self) -> None:
+        """Stop answering metadata in this process; what was plugged stays plugged."""
         ...

@@ -1,0 +1,5 @@
+"""`python -m pileus.cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,149 @@
+"""`pileus doctor`."""
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from .. import settings
+from ..config import Config
+from . import boot, process
+from .options import state_option
+
+_MIN_MEMORY_MB, _MIN_DISK_GB = 2048, 5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: fine, or what is wrong and the command that mends it."""
+
+    name: str
+    fine: bool
+    says: str
+    mend: str = ""
+
+
+@click.command()
+@state_option
+def doctor(state: Path) -> None:
+    """Check this machine. Exit status 0: nothing is wrong; 1: something is."""
+    config = settings.load(state) if settings.exists(state) else Config(state=state)
+    wrong = 0
+    for check in checks(config):
+        click.echo(f"{'ok   ' if check.fine else 'WRONG'} {check.name + ':':14}{check.says}")
+        if not check.fine:
+            wrong += 1
+            click.echo(f"      mend it with: {check.mend}")
+    click.echo("Nothing is wrong." if not wrong else f"{wrong} things are wrong.")
+    sys.exit(1 if wrong else 0)
+
+
+def checks(config: Config) -> Iterator[Check]:
+    """Every check that makes sense for this cloud."""
+    general: list[Callable[[Config], Check]] = [_disk, _memory, _port, _control_plane]
+    real: list[Callable[[Config], Check]] = [
+        _root,
+        _packages,
+        _bindings,
+        _accelerator,
+        _libvirt,
+        _network,
+        _boot,
+    ]
+    for check in [*general, *([] if config.simulate else real)]:
+        yield check(config)
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else _existing(path.parent)
+
+
+def _disk(config: Config) -> Check:
+    free = shutil.disk_usage(_existing(config.state)).free >> 30
+    says = f"{free} GB free for {config.state}"
+    return Check("disk", free >= _MIN_DISK_GB, says, "another --state DIR, or delete what you can")
+
+
+def _memory(_config: Config) -> Check:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    free = next(int(x.split()[1]) >> 10 for x in lines if x.startswith("MemAvailable"))
+    says = f"{free} MB available"
+    return Check("memory", free >= _MIN_MEMORY_MB, says, "stop what you do not need")
+
+
+def _port(config: Config) -> Check:
+    if process.running(config.state) is not None:
+        return Check("port", True, f"{config.port} is this cloud's")
+    with socket.socket(socket.AF_INET6 if ":" in config.listen else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.listen, config.port))
+        except OSError as wrong:
+            says = f"{config.listen}:{config.port}: {wrong.strerror}"
+            return Check("port", False, says, "pileus up --port N")
+    return Check("port", True, f"{config.listen}:{config.port} is free")
+
+
+def _control_plane(config: Config) -> Check:
+    pid = process.running(config.state)
+    says = f"process {pid}" if pid else "it does not run"
+    return Check("control plane", pid is not None, says, f"pileus up --state {config.state}")
+
+
+def _root(_config: Config) -> Check:
+    fine = os.geteuid() == 0
+    says = "yes" if fine else "no: real guests and networks need it"
+    return Check("root", fine, says, "sudo, or pileus up --simulate")
+
+
+def _packages(config: Config) -> Check:
+    from ..host import packages
+
+    lacking = packages.missing()
+    says = f"missing: {' '.join(lacking)}" if lacking else "all installed"
+    return Check("packages", not lacking, says, f"pileus up --state {config.state}")
+
+
+def _bindings(_config: Config) -> Check:
+    from .real import _imports
+
+    fine = _imports("libvirt", "ovsdbapp")
+    return Check("bindings", fine, "libvirt, ovsdbapp" if fine else "missing", "make host")
+
+
+def _accelerator(config: Config) -> Check:
+    import json
+
+    record = config.state / "accelerator.json"
+    if not record.exists():
+        return Check("accelerator", False, "not probed yet", f"pileus up --state {config.state}")
+    found = json.loads(record.read_text())
+    return Check("accelerator", True, f"{found['accelerator']}: {found['reason']}")
+
+
+def _libvirt(config: Config) -> Check:
+    from ..host.libvirtd import Libvirtd
+
+    engine = Libvirtd(config.state)
+    says = engine.uri if engine.running() else "libvirtd does not run"
+    return Check("libvirt", engine.running(), says, f"pileus up --state {config.state}")
+
+
+def _network(config: Config) -> Check:
+    from .real import fabric
+
+    status = fabric(config).status()
+    down = [name for name, runs in status.items() if not runs]
+    says = f"not running: {' '.join(down)}" if down else f"{len(status)} daemons run"
+    return Check("network", not down, says, f"pileus down && pileus up --state {config.state}")
+
+
+def _boot(config: Config) -> Check:
+    file = boot.enabled(config)
+    says = file or "this machine has neither systemd nor cron: a reboot does not start the cloud"
+    return Check("boot", bool(file), says, "apt-get install cron && pileus up")

@@ -1,0 +1,91 @@
+"""What `up` and `down` do beyond the control plane when guests and networks are real."""
+
+import ipaddress
+import os
+import subprocess
+import sys
+import time
+
+import click
+
+from ..config import Config
+from ..host import packages
+from ..host.ovn import Ovn
+from ..host.place import HostError
+from . import boot
+from .steps import step
+
+_SHUTDOWN = 60.0
+
+
+def prepare(config: Config) -> None:
+    """Everything on this machine that real guests and networks need, made where it is missing.
+
+    Raises ClickException with what is wrong and what mends it.
+    """
+    if os.geteuid() != 0:
+        raise click.ClickException("Real guests and networks need root.")
+    try:
+        _prepare(config)
+    except HostError as wrong:
+        raise click.ClickException(f"{wrong}\n`pileus doctor` says more.") from None
+
+
+def _prepare(config: Config) -> None:
+    lacking = packages.missing()
+    if lacking:
+        with step(f"Debian packages ({len(lacking)} are missing)"):
+            packages.install(config.state)
+    if not _imports("libvirt", "ovsdbapp"):
+        raise click.ClickException(
+            "This Python environment lacks the bindings of libvirt and OVN: `make host` adds them."
+        )
+    from ..host import accelerator
+    from ..host.images import tiny
+    from ..host.images.cache import default_cache
+    from ..host.libvirtd import Libvirtd
+
+    with step("tiny image"):
+        image = tiny.build(default_cache())
+    with step("accelerator"):
+        verdict = accelerator.verdict(config.state, lambda: image)
+    click.echo(f"    {verdict.accelerator}: {verdict.reason}")
+    with step("libvirtd"):
+        Libvirtd(config.state).start()
+    with step("network (Open vSwitch and OVN)"):
+        fabric(config).start()
+    boot.enable(config)
+
+
+def fabric(config: Config) -> Ovn:
+    """This cloud's Open vSwitch and OVN."""
+    prefix = ipaddress.ip_network(config.external_cidr).prefixlen
+    return Ovn(config.state, config.host, f"{config.external_gateway}/{prefix}")
+
+
+def _imports(*modules: str) -> bool:
+    words = [sys.executable, "-c", "import " + ", ".join(modules)]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
+def stop_guests(config: Config) -> None:
+    """Shut every guest down, then stop libvirtd and the network."""
+    import libvirt
+
+    from ..host.libvirtd import Libvirtd
+
+    engine = Libvirtd(config.state)
+    with step("guests"):
+        if engine.guests():
+            engine.start()
+            connection = libvirt.open(engine.uri)
+            for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+                domain.shutdown()
+            connection.close()
+            deadline = time.monotonic() + _SHUTDOWN
+            while engine.guests() and time.monotonic() < deadline:
+                time.sleep(0.2)
+            engine.kill_guests()
+    with step("libvirtd and network"):
+        engine.stop()
+        fabric(config).stop()

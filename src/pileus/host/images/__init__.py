@@ -1,0 +1,1 @@
+"""Guest images that this machine builds for itself from Debian packages."""

@@ -1,0 +1,138 @@
+"""Providers as other services keep them: put, remove, and what is used of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+from ..core.db import Tx
+from ..core.errors import Conflict
+from . import rows
+from .rows import MOST, Allocation, Provider, ProviderAggregate, ProviderTrait
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """How much of a resource class a provider has. Units are those of the class (MB, GB, …)."""
+
+    total: int
+    reserved: int = 0
+    allocation_ratio: float = 1.0
+    min_unit: int = 1
+    max_unit: int = MOST
+    step_size: int = 1
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What is used of one inventory, and out of what."""
+
+    used: int
+    total: int
+    reserved: int
+    ratio: float
+
+
+def provider_put(
+    tx: Tx, id: str, name: str, inventories: Mapping[str, Inventory], traits: Iterable[str]
+) -> None:
+    """Make the root provider `id` exist with exactly these inventories and traits.
+
+    The generation grows only when something changed. Raises Conflict when an inventory that would
+    go is in use, or when another provider has the name.
+    """
+    found = tx.get(Provider, id)
+    if found is None or found.name != name:
+        other = tx.one(Provider, Provider.name == name, Provider.id != id)
+        if other is not None:
+            raise Conflict(
+                f"Conflicting resource provider name: {name} already exists.",
+                kind="placement.duplicate_name",
+            )
+    if found is None:
+        found = tx.add(Provider(id=id, name=name, root_id=id))
+    changed = found.name != name
+    changed |= set_inventories(tx, id, inventories)
+    changed |= set_traits(tx, id, set(traits))
+    if changed:
+        tx.change(found, name=name, generation=found.generation + 1, updated_at=tx.now)
+
+
+def set_inventories(tx: Tx, provider_id: str, wanted: Mapping[str, Inventory]) -> bool:
+    """Make the provider's inventories exactly `wanted`; whether anything changed.
+
+    Raises Conflict (placement.inventory.inuse) when one that would go is in use.
+    """
+    present = {
+        row.resource_class: row
+        for row in tx.all(rows.Inventory, rows.Inventory.provider_id == provider_id)
+    }
+    gone = present.keys() - wanted.keys()
+    drop_inventories(tx, provider_id, [present[name] for name in sorted(gone)])
+    changed = bool(gone)
+    for name, values in wanted.items():
+        row = present.get(name)
+        if row is None:
+            tx.add(rows.Inventory(provider_id=provider_id, resource_class=name, **asdict(values)))
+            changed = True
+        elif any(getattr(row, key) != value for key, value in asdict(values).items()):
+            tx.change(row, **asdict(values), updated_at=tx.now)
+            changed = True
+    return changed
+
+
+def drop_inventories(tx: Tx, provider_id: str, gone: Iterable[rows.Inventory]) -> None:
+    """Delete inventory rows. Raises Conflict when one of them is in use."""
+    gone = list(gone)
+    used = [row.resource_class for row in gone if row.used]
+    if used:
+        raise Conflict(
+            f"Inventory for {', '.join(used)!r} on resource provider {provider_id!r} in use.",
+            kind="placement.inventory.inuse",
+        )
+    for row in gone:
+        tx.remove(row)
+
+
+def set_traits(tx: Tx, provider_id: str, wanted: set[str]) -> bool:
+    """Make the provider's traits exactly `wanted`; whether anything changed."""
+    present = {row.trait for row in tx.all(ProviderTrait, ProviderTrait.provider_id == provider_id)}
+    if present - wanted:
+        tx.remove_where(
+            ProviderTrait,
+            ProviderTrait.provider_id == provider_id,
+            ProviderTrait.trait.in_(sorted(present - wanted)),
+        )
+    tx.add_all(
+        [ProviderTrait(provider_id=provider_id, trait=name) for name in sorted(wanted - present)]
+    )
+    return present != wanted
+
+
+def provider_remove(tx: Tx, id: str) -> None:
+    """Delete a provider and what it has. One that is gone is no error.
+
+    Raises Conflict while it has children or something is allocated from it.
+    """
+    if tx.exists(Provider, Provider.parent_id == id):
+        raise Conflict(
+            f"Unable to delete parent resource provider {id}: It has child resource providers.",
+            kind="placement.resource_provider.cannot_delete_parent",
+        )
+    if tx.exists(Allocation, Allocation.provider_id == id):
+        raise Conflict(
+            f"Unable to delete resource provider {id}: Resource provider has allocations.",
+            kind="placement.resource_provider.inuse",
+        )
+    tx.remove_where(rows.Inventory, rows.Inventory.provider_id == id)
+    tx.remove_where(ProviderTrait, ProviderTrait.provider_id == id)
+    tx.remove_where(ProviderAggregate, ProviderAggregate.provider_id == id)
+    tx.remove_where(Provider, Provider.id == id)
+
+
+def usages(tx: Tx) -> dict[str, dict[str, Usage]]:
+    """{provider: {resource class: usage}} of every provider, in one query."""
+    found: dict[str, dict[str, Usage]] = {}
+    for row in tx.all(rows.Inventory):
+        found.setdefault(row.provider_id, {})[row.resource_class] = Usage(
+            row.used, row.total, row.reserved, row.allocation_ratio
+        )
+    return found

@@ -37,7 +37,7 @@ def needs(flavor: Mapping[str, Any], root_gb: int = 0) -> dict[str, int]:
 def choose(tx: Tx, wish: Wish) -> ComputeHost:
     """The fitting host with the most memory left. Raises NoValidHost."""
     candidates, funnel = placement.candidates(tx, wish.resources)
-    steps = [(text, left) for text, left in funnel.steps]
+    total, steps = funnel.steps[0][1], list(funnel.steps[1:])
     free = {c.provider_id: c.free.get("MEMORY_MB", 0) for c in candidates}
     hosts = [h for h in tx.all(ComputeHost) if h.id in free] if free else []
     for text, keep in _filters(tx, wish):
@@ -46,7 +46,6 @@ def choose(tx: Tx, wish: Wish) -> ComputeHost:
         hosts = [host for host in hosts if keep(host)]
         steps.append((text, len(hosts)))
     if not hosts:
-        total = tx.count(ComputeHost)
         raise NoValidHost(_explain(total, steps))
     return max(hosts, key=lambda host: (free[host.id], host.host))
 

@@ -146,9 +146,8 @@ def line(what: str, value: str, bound: str = "") -> None:
 
 def main() -> None:
     """Measure everything."""
-    cpu = next(
-        (x.split(":")[1].strip() for x in open("/proc/cpuinfo") if x.startswith("model name")), "?"
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "?")
     print(f"{os.cpu_count()} × {cpu}, Python {platform.python_version()}, SQLite\n")
     with tempfile.TemporaryDirectory() as folder:
         cloud = Cloud(Path(folder), int(os.environ.get("BENCH_PORT", "18999")))

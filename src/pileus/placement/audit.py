@@ -91,7 +91,7 @@ def samples(tx: Tx) -> Iterable[Sample]:
         .outerjoin(Allocation.table, Allocation.provider_id == Provider.id)
         .group_by(Provider.id, Provider.name, Provider.generation)
     )
-    for name, generation, count in tx.execute(providers).tuples():
-        labels = {"hostname": name}
-        yield Sample("openstack_placement_resource_generation", generation, labels)
-        yield Sample("openstack_placement_resource_provider_allocations", count, labels)
+    for one in tx.execute(providers):
+        labels = {"hostname": one[0]}
+        yield Sample("openstack_placement_resource_generation", one[1], labels)
+        yield Sample("openstack_placement_resource_provider_allocations", one[2], labels)

@@ -67,8 +67,8 @@ def _sums(
         .order_by(group, Allocation.resource_class)
     )
     found: dict[str, dict[str, int]] = {}
-    for name, resource_class, used in ctx.tx.execute(query).tuples():
-        found.setdefault(name, {})[resource_class] = int(used)
+    for row in ctx.tx.execute(query):
+        found.setdefault(row[0], {})[row[1]] = int(row[2])
     return found
 
 
@@ -76,7 +76,7 @@ def _counts(ctx: Context, where: list[sa.ColumnElement[bool]], kind: str | None)
     # Every consumer row has allocations: invariant I2.
     group = _group(kind).label("kind")
     query = sa.select(group, sa.func.count()).select_from(Consumer.table).where(*where)
-    return {name: int(count) for name, count in ctx.tx.execute(query.group_by(group)).tuples()}
+    return {row[0]: int(row[1]) for row in ctx.tx.execute(query.group_by(group))}
 
 
 ROUTES = (

@@ -110,8 +110,10 @@ def create(ctx: Context) -> object:
     policy = body.get("policy") or body["policies"][0]
     rules = body.get("rules", {})
     if rules and policy != "anti-affinity":
-        raise ctx.where.at("server_group").at("rules").wrong(
-            rules, "absent: only the policy anti-affinity has rules"
+        raise (
+            ctx.where.at("server_group")
+            .at("rules")
+            .wrong(rules, "absent: only the policy anti-affinity has rules")
         )
     group = ctx.tx.add(
         ServerGroup(

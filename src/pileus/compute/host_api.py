@@ -1,5 +1,6 @@
 """Availability zones, services, hypervisors: what the API shows of hosts."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,19 @@ from .server import Server, live
 
 _BINARY = "nova-compute"
 _SECOND = "%Y-%m-%dT%H:%M:%S.000000"
+_NUMBERS = (
+    "vcpus",
+    "vcpus_used",
+    "memory_mb",
+    "memory_mb_used",
+    "free_ram_mb",
+    "local_gb",
+    "local_gb_used",
+    "free_disk_gb",
+    "disk_available_least",
+    "running_vms",
+    "current_workload",
+)
 _CHANGE = Object(
     {
         "status": Enum("enabled", "disabled"),
@@ -181,15 +195,19 @@ def _brief(ctx: Context, host: ComputeHost) -> dict[str, Any]:
     }
 
 
+def _count_by_host(tx: Tx, *where: "sa.ColumnElement[bool]") -> dict[str, int]:
+    query = sa.select(Server.host, sa.func.count()).where(*where).group_by(Server.host)
+    rows: Iterable[Any] = tx.execute(query)
+    return {row[0]: int(row[1]) for row in rows if row[0]}
+
+
 class Usage:
     """What all hosts have and use, read in three queries."""
 
     def __init__(self, tx: Tx) -> None:
         self._used = placement.usages(tx)
-        counted = sa.select(Server.host, sa.func.count()).where(live()).group_by(Server.host)
-        self._guests = {host: int(n) for host, n in tx.execute(counted) if host}
-        busy = counted.where(Server.task_state.is_not(None))
-        self._busy = {host: int(n) for host, n in tx.execute(busy) if host}
+        self._guests = _count_by_host(tx, live())
+        self._busy = _count_by_host(tx, live(), Server.task_state.is_not(None))
 
     def of(self, host: ComputeHost) -> dict[str, int]:
         """The numbers of one host, as the API calls them."""
@@ -327,10 +345,19 @@ def statistics(ctx: Context) -> object:
     """Sums over all hypervisors, before 2.88."""
     usage, hosts = Usage(ctx.tx), _hosts(ctx.tx)
     each = [usage.of(host) for host in hosts]
-    names = (
-        "vcpus vcpus_used memory_mb memory_mb_used free_ram_mb local_gb local_gb_used"
-        " free_disk_gb disk_available_least running_vms current_workload"
-    ).split()
+    names = [
+        "vcpus",
+        "vcpus_used",
+        "memory_mb",
+        "memory_mb_used",
+        "free_ram_mb",
+        "local_gb",
+        "local_gb_used",
+        "free_disk_gb",
+        "disk_available_least",
+        "running_vms",
+        "current_workload",
+    ]
     total = {name: sum(one[name] for one in each) for name in names}
     return {"hypervisor_statistics": {"count": len(hosts)} | total}
 
@@ -344,9 +371,7 @@ ROUTES = (
     Route("GET", _ZONE, list_zones, policy=rule("os-availability-zone:list")),
     Route("GET", _ZONE + "/detail", detail_zones, policy=rule("os-availability-zone:detail")),
     Route("GET", _SERVICE, list_services, policy=rule("os-services:list")),
-    Route(
-        "PUT", _SERVICE + "/{service_id}", update_service, policy=rule("os-services:update")
-    ),
+    Route("PUT", _SERVICE + "/{service_id}", update_service, policy=rule("os-services:update")),
     Route(
         "DELETE",
         _SERVICE + "/{service_id}",

@@ -156,7 +156,7 @@ def update_class(ctx: Context) -> object:
     if _class(ctx, "update") != "default":
         raise Forbidden("Only the quota class 'default' can be changed.")
     number = Int(-1, 2**31 - 1, strings=True)
-    shape = Object({name: number for name in _class_limits(ctx)})
+    shape = Object(dict.fromkeys(_class_limits(ctx), number))
     body = shape.parse(ctx.inner("quota_class_set"), ctx.where.at("quota_class_set"))
     for name, value in body.items():
         row = ctx.tx.get(QuotaLimit, "compute", "", name)

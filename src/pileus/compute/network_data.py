@@ -9,7 +9,9 @@ from .. import network
 
 def network_data(nics: Sequence[network.NicInfo]) -> dict[str, Any]:
     """Links, addresses and name servers in OpenStack's form, which cloud-init reads."""
-    links, networks, services = [], [], {}
+    links: list[dict[str, Any]] = []
+    networks: list[dict[str, Any]] = []
+    services: dict[str, dict[str, str]] = {}
     for nic in nics:
         link = f"tap{nic.port_id[:11]}"
         links.append(

@@ -1,6 +1,7 @@
 """What a project may have of the compute service, and what it has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,7 +24,7 @@ DEFAULTS: Mapping[str, int] = {
 
 def usage(tx: Tx, project_id: str) -> dict[str, int]:
     """How many instances, cores and MB of memory a project has."""
-    row = tx.execute(
+    row: Sequence[Any] = tx.execute(
         sa.select(
             sa.func.count(),
             sa.func.coalesce(sa.func.sum(Server.vcpus), 0),

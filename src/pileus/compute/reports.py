@@ -34,9 +34,7 @@ def observed(tx: Tx, row: Desired, report: Report) -> None:
         return
     if POWER[power] == server.power_state and _STATE[power] == server.vm_state:
         return
-    tx.change(
-        server, vm_state=_STATE[power], power_state=POWER[power], updated_at=tx.now
-    )
+    tx.change(server, vm_state=_STATE[power], power_state=POWER[power], updated_at=tx.now)
     wanted = "shutoff" if power == "crashed" else power
     if row.spec.get("power") != wanted:
         desired.put(tx, row.host, row.kind, row.id, {**row.spec, "power": wanted})

@@ -50,11 +50,7 @@ RULES: tuple[Rule, ...] = (
     Rule("context_is_admin", ADMIN),
     Rule("admin_api", ADMIN),
     Rule("compute:servers:create:requested_destination", ADMIN),
-    *(
-        Rule(_PREFIX + name, check)
-        for check, names in _BY_CHECK.items()
-        for name in names.split()
-    ),
+    *(Rule(_PREFIX + name, check) for check, names in _BY_CHECK.items() for name in names.split()),
 )
 
 

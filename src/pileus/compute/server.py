@@ -171,6 +171,4 @@ def ready(
         ("task_state", server.task_state, task_states),
     ):
         if value not in right:
-            raise Conflict(
-                f"Cannot '{verb}' instance {server.id} while it is in {kind} {value}"
-            )
+            raise Conflict(f"Cannot '{verb}' instance {server.id} while it is in {kind} {value}")

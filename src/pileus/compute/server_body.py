@@ -80,9 +80,7 @@ _SERVER = Object(
         "user_data": Field(Text(65535), null=True),
         "description": Field(Text(255), null=True, since=(2, 19)),
         "tags": Field(ListOf(TAG, limit=50, unique=True), since=(2, 52)),
-        "trusted_image_certificates": Field(
-            ListOf(_SMALL, limit=50), null=True, since=(2, 63)
-        ),
+        "trusted_image_certificates": Field(ListOf(_SMALL, limit=50), null=True, since=(2, 63)),
         "host": Field(_SMALL, since=(2, 74)),
         "hypervisor_hostname": Field(_SMALL, since=(2, 74)),
         "hostname": Field(HOSTNAME, since=(2, 90)),

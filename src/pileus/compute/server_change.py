@@ -8,7 +8,7 @@ from ..core.types import AnyOf, Enum, Field, Ip, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action, server_body
-from .flows.create import fail
+from .flows.create import POLL, fail, still_there
 from .flows.delete import DELETE
 from .rules import rule
 from .server import Server, find, unlocked
@@ -66,7 +66,9 @@ def _delete(ctx: Context, server: Server) -> None:
         return
     ctx.tx.change(server, task_state="deleting", updated_at=ctx.tx.now)
     instance_action.begin(ctx, server, "delete", "compute_terminate_instance")
-    flow.turn(ctx.tx, DELETE, server.id, ctx.request_id)
+    # Where there is no guest to wait for, the flow has its turn at once.
+    waits = still_there(ctx.tx, server.id)
+    flow.turn(ctx.tx, DELETE, server.id, ctx.request_id, after=POLL if waits else 0.0)
 
 
 def lock(ctx: Context) -> object:

@@ -16,7 +16,7 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import flavor as flavors
 from . import instance_action, server_body, server_view
-from .flows.create import CREATE
+from .flows.create import CREATE, POLL, ask
 from .group import ServerGroup
 from .host import ComputeHost
 from .keypair import Keypair
@@ -281,7 +281,7 @@ def _one(
         launch_index=index,
         hints=order.wish.hints,
         group_id=order.wish.group_id,
-        task_state="scheduling",
+        task_state="spawning",
     )
     network.claim_ports(
         tx,
@@ -310,7 +310,8 @@ def _one(
     tx.add_all([ServerTag(server_id=server_id, tag=tag) for tag in body.get("tags", [])])
     instance_action.begin(ctx, server, "create", "compute__do_build_and_run_instance")
     if problem is None:
-        flow.start(tx, CREATE, server_id, ctx.request_id)
+        ask(tx, server)
+        flow.start(tx, CREATE, server_id, ctx.request_id, after=POLL)
     else:
         instance_action.finish(tx, server, ctx.request_id, problem)
     return server

@@ -144,14 +144,16 @@ def _texts(ctx: Context) -> Conditions | None:
 def _matches(column: Any, text: str, name: str) -> "sa.ColumnElement[bool]":
     if re.fullmatch(r"[\w -]*", text):
         # Plain words, which is nearly always: no regular expression is needed.
-        return column.contains(text, autoescape=True)
+        plain: sa.ColumnElement[bool] = column.contains(text, autoescape=True)
+        return plain
     try:
         re.compile(text)
     except (re.error, RecursionError, OverflowError):
         raise BadRequest(f"The filter {name}={text[:80]!r} is not a regular expression.") from None
     if len(text) > 255 or re.search(r"[+*}]\s*\)\s*[+*{]", text):
         raise BadRequest(f"The filter {name}={text[:80]!r} is too costly to evaluate.")
-    return column.regexp_match(text)
+    matching: sa.ColumnElement[bool] = column.regexp_match(text)
+    return matching
 
 
 def _status(ctx: Context) -> Conditions | None:

@@ -248,7 +248,7 @@ def list_actions(ctx: Context) -> object:
         InstanceAction.server_id == server_id,
         order=[InstanceAction.start_time.desc(), InstanceAction.request_id],
     )
-    following = []
+    following: list[dict[str, str]] = []
     if ctx.version >= (2, 58):
         rows, following = _cut(ctx, rows)
     shown: dict[str, Any] = {"instanceActions": [_action(ctx, row) for row in rows]}
@@ -291,9 +291,7 @@ def show_action(ctx: Context) -> object:
     return {"instanceAction": shown}
 
 
-def _event(
-    ctx: Context, row: InstanceAction, event: dict[str, Any], wide: bool
-) -> dict[str, Any]:
+def _event(ctx: Context, row: InstanceAction, event: dict[str, Any], wide: bool) -> dict[str, Any]:
     ended = event.get("finish")
     shown: dict[str, Any] = {
         "event": event["event"],

@@ -26,9 +26,7 @@ def _begin(
     instance_action.begin(ctx, server, action, f"compute_{action}_instance")
     before = _POWER[server.vm_state]
     ctx.tx.change(server, task_state=task, updated_at=ctx.tx.now)
-    flow.turn(
-        ctx.tx, POWER_FLOW, server.id, ctx.request_id, power=power, before=before, **args
-    )
+    flow.turn(ctx.tx, POWER_FLOW, server.id, ctx.request_id, power=power, before=before, **args)
     return Response(202)
 
 
@@ -88,7 +86,7 @@ def console_output(ctx: Context) -> object:
     server = ctx.db.read(work)
     if server.host is None:
         raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
-    text = ctx.parts[ComputeDriver].console_log(server.id).decode("utf-8", "replace")  # type: ignore[type-abstract]
+    text = ctx.parts[ComputeDriver].console_log(server.id).decode("utf-8", "replace")
     # Control characters other than white space are not for a JSON document to carry.
     clean = "".join(c for c in text if c >= " " or c in "\n\t\r\x1b")
     length = body.get("length")

@@ -55,7 +55,9 @@ class View:
 
     def _own_groups(self, servers: Sequence[Server]) -> set[str]:
         ids = {server.group_id for server in servers if server.group_id}
-        return {g.id for g in self.ctx.tx.all(ServerGroup, ServerGroup.id.in_(ids))} if ids else set()
+        return (
+            {g.id for g in self.ctx.tx.all(ServerGroup, ServerGroup.id.in_(ids))} if ids else set()
+        )
 
     def _rights(self, server: Server) -> tuple[bool, bool, bool]:
         """Whether the caller sees host attributes, the host's status, the flavor's extra specs."""
@@ -105,9 +107,7 @@ class View:
         if version >= (2, 63):
             shown["trusted_image_certificates"] = None
         if version >= (2, 71):
-            shown["server_groups"] = (
-                [server.group_id] if server.group_id in self._clusters else []
-            )
+            shown["server_groups"] = [server.group_id] if server.group_id in self._clusters else []
         if version >= (2, 73):
             shown["locked_reason"] = server.locked_reason
         if version >= (2, 96):

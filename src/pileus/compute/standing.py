@@ -49,7 +49,7 @@ def _wishes(_parts: Parts, tx: Tx) -> Iterable[str]:
 
 def _guests(parts: Parts, tx: Tx) -> Iterable[str]:
     """This process's host only: others are seen by their own."""
-    driver, host = parts.find(ComputeDriver), parts[Config].host  # type: ignore[type-abstract]
+    driver, host = parts.find(ComputeDriver), parts[Config].host
     if driver is None:
         return
     real = {found.id: found for found in driver.observe()}

@@ -16,7 +16,7 @@ GUEST = "guest"
 _ATTEMPTS = 3
 _PATIENCE = timedelta(minutes=15)
 # A report wakes the flow at once: these are for the case that a wake-up gets lost.
-_GUEST_POLL, _PORTS_POLL = 20.0, 0.5
+POLL, _PORTS_POLL = 20.0, 0.5
 
 
 def server_of(run: Run) -> Server:
@@ -27,18 +27,15 @@ def server_of(run: Run) -> Server:
     return server
 
 
-def spawn(run: Run) -> Wait | None:
-    """Ask the host for the guest."""
-    server = server_of(run)
+def ask(tx: Tx, server: Server) -> None:
+    """Ask the server's host for its guest."""
     assert server.host is not None  # noqa: S101
-    desired.put(run.tx, server.host, GUEST, server.id, guest_spec(run.tx, server))
-    run.tx.change(server, task_state="spawning", updated_at=run.tx.now)
-    return None
+    desired.put(tx, server.host, GUEST, server.id, guest_spec(tx, server))
 
 
 def withdrawn(run: Run) -> Wait | None:
-    """Undo `spawn`: ask every host to remove the guest, and wait until it is gone."""
-    return Wait(_GUEST_POLL) if still_there(run.tx, run.subject) else None
+    """Undo `boot`: ask every host to remove the guest, and wait until it is gone."""
+    return Wait(POLL) if still_there(run.tx, run.subject) else None
 
 
 def still_there(tx: Tx, server_id: str) -> bool:
@@ -50,31 +47,34 @@ def still_there(tx: Tx, server_id: str) -> bool:
     return bool(rows)
 
 
-def active(run: Run) -> Wait | None:
-    """Wait for the guest and its ports, and then call the server active."""
-    server = server_of(run)
+def boot(run: Run) -> Wait | None:
+    """See that the host is asked for the guest, wait for it and its ports, call it active."""
+    tx, server = run.tx, server_of(run)
     assert server.host is not None  # noqa: S101
-    late = run.tx.now - run.row.created_at > _PATIENCE
-    state = desired.settled(run.tx, server.host, GUEST, server.id)
-    if state is None:
+    row = desired.find(tx, server.host, GUEST, server.id)
+    if row is None or row.spec is None:
+        ask(tx, server)
+        return Wait(POLL)
+    late = tx.now - run.row.created_at > _PATIENCE
+    if row.observed < row.revision or row.state is None:
         if late:
             raise Failed(f"Host {server.host} has not made the guest in {_PATIENCE}.")
-        return Wait(_GUEST_POLL)
-    _check(server, state)
-    if not network.ports_ready(run.tx, server.id):
+        return Wait(POLL)
+    _check(server, row.state)
+    if not network.ports_ready(tx, server.id):
         if late:
             raise Failed("Virtual Interface creation failed: the ports did not come up.")
         return Wait(_PORTS_POLL)
-    run.tx.change(
+    tx.change(
         server,
         vm_state="active",
         task_state=None,
         power_state=POWER["running"],
-        launched_at=run.tx.now,
-        updated_at=run.tx.now,
+        launched_at=tx.now,
+        updated_at=tx.now,
         fault=None,
     )
-    instance_action.finish(run.tx, server, run.row.request_id)
+    instance_action.finish(tx, server, run.row.request_id)
     return None
 
 
@@ -118,7 +118,7 @@ def _move(tx: Tx, server: Server, tried: list[str | None]) -> None:
     host = choose(tx, wish)
     placement.claim(tx, server.id, server.project_id, server.user_id, host.id, resources)
     network.bind_ports(tx, server.id, host.host)
-    tx.change(server, host=host.host, generation=server.generation + 1, task_state="scheduling")
+    tx.change(server, host=host.host, generation=server.generation + 1)
 
 
 def fail(tx: Tx, server: Server, message: str, details: str = "", **values: Any) -> None:
@@ -129,9 +129,7 @@ def fail(tx: Tx, server: Server, message: str, details: str = "", **values: Any)
         "message": message[:255],
         "details": details,
     }
-    tx.change(
-        server, vm_state="error", task_state=None, fault=fault, updated_at=tx.now, **values
-    )
+    tx.change(server, vm_state="error", task_state=None, fault=fault, updated_at=tx.now, **values)
 
 
-CREATE = Flow("server.create", Step(spawn, undo=withdrawn), Step(active), failed=elsewhere)
+CREATE = Flow("server.create", Step(boot, undo=withdrawn), failed=elsewhere)

@@ -4,18 +4,13 @@ from ... import network, placement
 from ...core.flow import Flow, Run, Step, Wait
 from .. import instance_action
 from ..server import ServerTag
-from .create import server_of, still_there
-
-_POLL = 20.0
+from .create import POLL, server_of, still_there
 
 
-def remove_guest(run: Run) -> Wait | None:
-    """Ask the host to remove the guest, and wait until it says that it has."""
-    return Wait(_POLL) if still_there(run.tx, run.subject) else None
-
-
-def let_go(run: Run) -> Wait | None:
-    """Give back ports and allocation, and mark the row deleted."""
+def remove(run: Run) -> Wait | None:
+    """Wait until no host has the guest; then give back what it holds, and mark the row deleted."""
+    if still_there(run.tx, run.subject):
+        return Wait(POLL)
     tx, server = run.tx, server_of(run)
     network.release_ports(tx, server.id)
     placement.release(tx, server.id)
@@ -37,4 +32,4 @@ def let_go(run: Run) -> Wait | None:
     return None
 
 
-DELETE = Flow("server.delete", Step(remove_guest), Step(let_go))
+DELETE = Flow("server.delete", Step(remove))

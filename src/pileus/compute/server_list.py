@@ -45,7 +45,7 @@ def list_brief(ctx: Context) -> object:
 def list_detail(ctx: Context) -> object:
     """Servers in full."""
     rows, marker = _rows(ctx, "detail")
-    view = View(ctx, rows)
+    view = View(ctx, rows, "list")
     return ctx.service.page(ctx, "servers", [view(row) for row in rows], marker)
 
 

@@ -39,19 +39,21 @@ def host_mark(project_id: str, host: str | None) -> str:
 class View:
     """Views of one page of servers; everything that is not in their rows is read at once.
 
-    part: "show" for answers to GET, "update" for those to PUT, which old versions keep shorter.
+    part: "show" and "list" for answers to GET, "update" for those to PUT, which old versions keep
+        shorter; a list does not name server groups.
     """
 
     def __init__(self, ctx: Context, servers: Sequence[Server], part: str = "show") -> None:
         self.ctx, self.version = ctx, ctx.version
-        self.full = part == "show" or ctx.version >= (2, 75)
+        self.full = part != "update" or ctx.version >= (2, 75)
+        self._grouped = part != "list" and ctx.version >= (2, 71)
         self._wide: dict[str, tuple[bool, bool, bool]] = {}
         ids = [server.id for server in servers]
         self._hosts = {h.host: h for h in ctx.tx.all(ComputeHost)} if servers else {}
         self._addresses = network.addresses(ctx.tx, ids) if ids else {}
         self._groups = network.server_security_groups(ctx.tx, ids) if ids and self.full else {}
         self._tags = _tags(ctx.tx, ids) if ids and self.version >= (2, 26) else {}
-        self._clusters = self._own_groups(servers) if self.version >= (2, 71) else set()
+        self._clusters = self._own_groups(servers) if self._grouped else set()
 
     def _own_groups(self, servers: Sequence[Server]) -> set[str]:
         ids = {server.group_id for server in servers if server.group_id}
@@ -106,7 +108,7 @@ class View:
             shown["tags"] = self._tags.get(server.id, [])
         if version >= (2, 63):
             shown["trusted_image_certificates"] = None
-        if version >= (2, 71):
+        if self._grouped:
             shown["server_groups"] = [server.group_id] if server.group_id in self._clusters else []
         if version >= (2, 73):
             shown["locked_reason"] = server.locked_reason

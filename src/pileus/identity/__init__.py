@@ -5,6 +5,7 @@ from .audit import INVARIANTS
 from .first_start import first_start
 from .loops import loops
 from .names import project_exists, project_names, user_names
+from .rows import Project
 from .samples import samples
 from .service import SERVICE
 from .tokens import Tokens
@@ -15,6 +16,7 @@ __all__ = [
     "FLOWS",
     "INVARIANTS",
     "SERVICE",
+    "Project",
     "Tokens",
     "first_start",
     "loops",

@@ -73,6 +73,7 @@ def up(
                 raise click.ClickException(
                     f"The cloud in {state} runs already, with other settings: `pileus down` first."
                 )
+            process.start(config)  # one that is still coming up is waited for
             _tell(config, f"is up already (process {pid})")
             return
         _free(config)
@@ -85,7 +86,7 @@ def up(
             _stay(config)
             return
         with step("control plane"):
-            pid = process.start(state)
+            pid = process.start(config)
     _tell(config, f"is up (process {pid})")
 
 
@@ -160,7 +161,6 @@ def _real(config: Config) -> None:
 def _stay(config: Config) -> None:
     from ..serve import serve
 
-    process.note(config.state, os.getpid())
     click.echo(f"The cloud answers at {config.base_url}; Ctrl-C stops it.")
     serve(config)
 

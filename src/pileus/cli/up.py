@@ -11,6 +11,7 @@ import click
 
 from .. import settings
 from ..config import Config
+from ..pidfile import running
 from . import clouds, process
 from .options import state_option
 from .steps import step
@@ -67,7 +68,7 @@ def up(
         changed = {key: value for key, value in given.items() if value is not None}
         config = replace(config, **changed)  # type: ignore[arg-type]
         config = _secure(config, insecure_http)
-        pid = process.running(state)
+        pid = running(state)
         if pid is not None:
             if config != settings.load(state):
                 raise click.ClickException(

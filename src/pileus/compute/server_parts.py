@@ -177,7 +177,7 @@ def list_groups(ctx: Context) -> object:
 def list_interfaces(ctx: Context) -> object:
     """The server's ports."""
     server = find(ctx, "os-attach-interfaces:list")
-    return {"interfaceAttachments": [_interface(ctx, server, n) for n in _nics(ctx, server)]}
+    return {"interfaceAttachments": [_interface(ctx, n) for n in _nics(ctx, server)]}
 
 
 def show_interface(ctx: Context) -> object:
@@ -185,22 +185,21 @@ def show_interface(ctx: Context) -> object:
     server, port_id = find(ctx, "os-attach-interfaces:show"), ctx.params["port_id"]
     for nic in _nics(ctx, server):
         if nic.port_id == port_id:
-            return {"interfaceAttachment": _interface(ctx, server, nic)}
+            return {"interfaceAttachment": _interface(ctx, nic)}
     raise NotFound(f"Instance {server.id} does not have a port with id {port_id[:255]}")
 
 
-def _nics(ctx: Context, server: Server) -> Any:
+def _nics(ctx: Context, server: Server) -> list[network.NicInfo]:
     return network.server_nics(ctx.tx, server.id)
 
 
-def _interface(ctx: Context, server: Server, nic: network.NicInfo) -> dict[str, Any]:
+def _interface(ctx: Context, nic: network.NicInfo) -> dict[str, Any]:
     ips = [{"ip_address": a.ip, "subnet_id": a.subnet_id} for a in nic.addresses]
-    state = "ACTIVE" if network.ports_ready(ctx.tx, server.id) else "DOWN"
     shown: dict[str, Any] = {
         "port_id": nic.port_id,
         "net_id": nic.network_id,
         "mac_addr": nic.mac,
-        "port_state": state,
+        "port_state": nic.status,
         "fixed_ips": ips,
     }
     return shown | ({"tag": None} if ctx.version >= (2, 70) else {})

@@ -23,10 +23,10 @@ class Mark:
     digest: str  # of all in the specification that decides the domain's shape
 
     def xml(self) -> str:
-        """The metadata element, with its namespace."""
+        """The metadata element; libvirt puts it into the namespace."""
         return (
-            f'<{PREFIX}:guest xmlns:{PREFIX}="{NAMESPACE}" generation="{self.generation}" '
-            f'reboots="{self.reboots}" digest="{self.digest}"/>'
+            f'<guest generation="{self.generation}" reboots="{self.reboots}" '
+            f'digest="{self.digest}"/>'
         )
 
     @classmethod

@@ -6,6 +6,7 @@ from ..core.parts import Parts
 from .audit import INVARIANTS, samples
 from .claims import NoCapacity, claim, release
 from .claims import held_by as allocations
+from .claims import held_by_all as all_allocations
 from .hosts import Candidate, Funnel, candidates
 from .provide import Inventory, Usage, provider_put, provider_remove, usages
 from .service import SERVICE
@@ -21,6 +22,7 @@ __all__ = [
     "Inventory",
     "NoCapacity",
     "Usage",
+    "all_allocations",
     "allocations",
     "candidates",
     "claim",

@@ -1,6 +1,6 @@
 """Allocations over HTTP: of one consumer, of many at once, of a provider."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -86,10 +86,15 @@ def _post(ctx: Context) -> Response:
     return empty(ctx)
 
 
-def set_shares(ctx: Context, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+def set_shares(
+    ctx: Context,
+    wanted: Mapping[str, Mapping[str, Any]],
+    between: Callable[[], None] = lambda: None,
+) -> None:
     """Make each consumer hold what its body says, all of them or none.
 
-    Everything is given back before anything is taken, so that consumers can change places.
+    Everything is given back before anything is taken, so that consumers can change places;
+    `between` runs then.
     Raises BadRequest, Conflict and NoCapacity.
     """
     tx = ctx.tx
@@ -108,6 +113,7 @@ def set_shares(ctx: Context, wanted: Mapping[str, Mapping[str, Any]]) -> None:
     with whole(tx):
         for id in sorted(wanted):
             free_all(tx, id, held[id])
+        between()
         for id, body in sorted(wanted.items()):
             owner = body.get("project_id", NOBODY), body.get("user_id", NOBODY)
             take_all(tx, id, shares[id], *owner, kinds[id], touched=held[id])

@@ -91,6 +91,16 @@ def held_by(tx: Tx, consumer_id: str) -> dict[str, dict[str, int]]:
     return found
 
 
+def held_by_all(tx: Tx, consumer_type: str = "INSTANCE") -> dict[str, dict[str, dict[str, int]]]:
+    """What every consumer of a type holds: {consumer: {provider: {resource class: amount}}}."""
+    mine = sa.select(Consumer.id).where(Consumer.consumer_type == consumer_type)
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for row in tx.all(Allocation, Allocation.consumer_id.in_(mine)):
+        shares = found.setdefault(row.consumer_id, {}).setdefault(row.provider_id, {})
+        shares[row.resource_class] = row.used
+    return found
+
+
 def free_all(tx: Tx, consumer_id: str, held: Shares) -> None:
     """Drop the consumer's allocation rows and lower `used`; its own row stays.
 

@@ -122,7 +122,7 @@ def _traits(ctx: Context, name: str) -> tuple[tuple[frozenset[str], ...], frozen
         more, less = trait_sets(text, name, ctx.version >= (1, 39), ctx.version >= (1, 22))
         required += more
         forbidden |= less
-    clash = sorted(forbidden & {t for group in required if len(group) == 1 for t in group})
+    clash = sorted(t for group in required if group <= forbidden for t in group)
     if clash:
         raise BadRequest(
             f"Conflicting required and forbidden traits found in {name}: {', '.join(clash)}.",

@@ -5,11 +5,21 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from ..wire.service import Microversions, Service
 from ..wire.versions import dotted
-from . import aggregates, allocation, classes, inventories, providers, traits, usage
+from . import (
+    aggregates,
+    allocation,
+    candidate,
+    classes,
+    inventories,
+    providers,
+    reshaper,
+    traits,
+    usage,
+)
 from .answer import answer
 from .rules import rules
 
-OLDEST, NEWEST = (1, 0), (1, 9)
+OLDEST, NEWEST = (1, 0), (1, 39)
 
 
 def _version(ctx: Context) -> Response:
@@ -36,6 +46,8 @@ SERVICE = Service(
         *aggregates.ROUTES,
         *usage.ROUTES,
         *allocation.ROUTES,
+        *candidate.ROUTES,
+        *reshaper.ROUTES,
     ),
     faults=faults.placement,
     page=pages.plain,

@@ -43,6 +43,7 @@ SERVICES: tuple[Service, ...] = (
 _PACKAGES = (identity, image, placement, network, compute)
 INVARIANTS: tuple[Invariant, ...] = tuple(i for p in _PACKAGES for i in p.INVARIANTS)
 _PASSES = 3
+_MEND = 5.0
 _PASS_PAUSE = 0.5
 
 
@@ -56,6 +57,7 @@ class App:
         flows = by_name(flow for package in _PACKAGES for flow in package.FLOWS)
         self.engine = Engine(self.db, flows, parts)
         self.loops: list[Loop] = [loop for p in _PACKAGES for loop in p.loops(parts)]
+        self.loops.append(Loop("host daemons", _MEND, machine.mend))
         channel = LocalChannel(self.db, config.host, {"guest": compute.observed})
         guests = GuestHandler(machine.compute, machine.host_network)
         handlers = {"guest": guests, "metadata": MetadataHandler(machine.host_network)}
@@ -90,6 +92,11 @@ class App:
             loop.stop()
         self.engine.stop()
         self.db.close()
+
+    def let_go(self) -> None:
+        """Close the drivers' connections: the last thing that a process does."""
+        self.machine.network.close()
+        self.machine.host_network.close()
 
     def audit(self) -> list[Finding]:
         """Violations of the invariants that last: what is merely under way is looked at again."""

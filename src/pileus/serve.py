@@ -61,6 +61,7 @@ class _Serving:
             loop.call_later(0.01, _tell, ready)
         await server.serve(sockets=[listener])
         await loop.run_in_executor(None, self._app.stop)
+        self._app.let_go()
 
     async def _reset(self) -> None:
         """Back to the first start, in the same process and on the same port."""

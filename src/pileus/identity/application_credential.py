@@ -99,7 +99,7 @@ def _create(ctx: Context) -> object:
             raise BadRequest(f"{where.at('expires_at').path} lies in the past.")
         here = ApplicationCredential.user_id == user_id
         noun.taken(tx, ApplicationCredential, values["name"], here)
-        rules = given.get("access_rules")
+        rules = given.get("access_rules") or None  # an empty list restricts nothing
         if rules is not None:
             rules = _RULES.parse(rules, where.at("access_rules"))
             rules = [{"id": tx.ids.hex()} | rule for rule in rules]

@@ -4,6 +4,7 @@ from ..wire import faults, pages
 from ..wire.route import Route
 from ..wire.service import Service
 from . import (
+    access_rule,
     application_credential,
     assignment,
     auth,
@@ -37,6 +38,7 @@ SERVICE = Service(
         *grant.routes(),
         *assignment.routes(),
         *application_credential.routes(),
+        *access_rule.routes(),
         *endpoint.routes(),
     ),
     faults=faults.identity,

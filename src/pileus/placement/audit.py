@@ -85,13 +85,13 @@ def samples(tx: Tx) -> Iterable[Sample]:
         values = dict(row) | {"usage": row["used"]}
         for gauge, text in _GAUGES.items():
             yield Sample(f"openstack_placement_resource_{gauge}", values[gauge], labels, text)
-    consumers = sa.func.count(sa.distinct(Allocation.consumer_id))
+    consumers = sa.func.count(sa.distinct(Allocation.consumer_id)).label("count")
     providers = (
         sa.select(Provider.name, Provider.generation, consumers)
         .outerjoin(Allocation.table, Allocation.provider_id == Provider.id)
         .group_by(Provider.id, Provider.name, Provider.generation)
     )
-    for one in tx.execute(providers):
-        labels = {"hostname": one[0]}
-        yield Sample("openstack_placement_resource_generation", one[1], labels)
-        yield Sample("openstack_placement_resource_provider_allocations", one[2], labels)
+    for one in tx.execute(providers).mappings():
+        labels = {"hostname": one["name"]}
+        yield Sample("openstack_placement_resource_generation", one["generation"], labels)
+        yield Sample("openstack_placement_resource_provider_allocations", one["count"], labels)

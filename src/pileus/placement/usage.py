@@ -60,23 +60,25 @@ def _sums(
 ) -> dict[str, dict[str, int]]:
     group = _group(kind).label("kind")
     query = (
-        sa.select(group, Allocation.resource_class, sa.func.sum(Allocation.used))
+        sa.select(group, Allocation.resource_class, sa.func.sum(Allocation.used).label("used"))
         .join(Consumer.table, Consumer.id == Allocation.consumer_id)
         .where(*where)
         .group_by(group, Allocation.resource_class)
         .order_by(group, Allocation.resource_class)
     )
     found: dict[str, dict[str, int]] = {}
-    for row in ctx.tx.execute(query):
-        found.setdefault(row[0], {})[row[1]] = int(row[2])
+    for row in ctx.tx.execute(query).mappings():
+        found.setdefault(row["kind"], {})[row["resource_class"]] = int(row["used"])
     return found
 
 
 def _counts(ctx: Context, where: list[sa.ColumnElement[bool]], kind: str | None) -> dict[str, int]:
     # Every consumer row has allocations: invariant I2.
     group = _group(kind).label("kind")
-    query = sa.select(group, sa.func.count()).select_from(Consumer.table).where(*where)
-    return {row[0]: int(row[1]) for row in ctx.tx.execute(query.group_by(group))}
+    query = (
+        sa.select(group, sa.func.count().label("count")).select_from(Consumer.table).where(*where)
+    )
+    return {row["kind"]: row["count"] for row in ctx.tx.execute(query.group_by(group)).mappings()}
 
 
 ROUTES = (

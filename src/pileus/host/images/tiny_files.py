@@ -182,7 +182,9 @@ else
     done
     if [ -n "$instance" ]; then
         name=$(fetch meta-data/hostname)
-        fetch meta-data/public-keys/ | while IFS='=' read -r index _; do
+        # The list may lack its last newline, which read needs.
+        { fetch meta-data/public-keys/; echo; } | while IFS='=' read -r index _; do
+            [ -n "$index" ] || continue
             fetch "meta-data/public-keys/$index/openssh-key"
             echo
         done | grep . > /run/keys

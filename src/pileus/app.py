@@ -91,10 +91,15 @@ class App:
         for loop in self.loops:
             loop.stop()
         self.engine.stop()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.parts[identity.Tokens].close()
         self.db.close()
 
     def let_go(self) -> None:
-        """Close the drivers' connections: the last thing that a process does."""
+        """Close the database and the drivers' connections: the last thing that a process does."""
+        self.close()
         self.machine.network.close()
         self.machine.host_network.close()
 

@@ -11,6 +11,7 @@ import click
 
 from .. import settings
 from ..config import Config
+from ..pidfile import running
 from . import clouds, process
 from .options import state_option
 from .steps import step
@@ -67,12 +68,13 @@ def up(
         changed = {key: value for key, value in given.items() if value is not None}
         config = replace(config, **changed)  # type: ignore[arg-type]
         config = _secure(config, insecure_http)
-        pid = process.running(state)
+        pid = running(state)
         if pid is not None:
             if config != settings.load(state):
                 raise click.ClickException(
                     f"The cloud in {state} runs already, with other settings: `pileus down` first."
                 )
+            process.start(config)  # one that is still coming up is waited for
             _tell(config, f"is up already (process {pid})")
             return
         _free(config)
@@ -85,7 +87,7 @@ def up(
             _stay(config)
             return
         with step("control plane"):
-            pid = process.start(state)
+            pid = process.start(config)
     _tell(config, f"is up (process {pid})")
 
 
@@ -160,7 +162,6 @@ def _real(config: Config) -> None:
 def _stay(config: Config) -> None:
     from ..serve import serve
 
-    process.note(config.state, os.getpid())
     click.echo(f"The cloud answers at {config.base_url}; Ctrl-C stops it.")
     serve(config)
 

@@ -4,6 +4,7 @@ from ..core.db import Tx
 from ..core.flow import Flow
 from ..core.parts import Parts
 from . import flavor
+from .counts import counts
 from .flows.create import CREATE
 from .flows.delete import DELETE
 from .flows.power import POWER_FLOW
@@ -21,6 +22,7 @@ __all__ = [
     "FLOWS",
     "INVARIANTS",
     "SERVICE",
+    "counts",
     "first_start",
     "host_report",
     "loops",

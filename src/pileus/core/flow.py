@@ -33,7 +33,7 @@ class FlowRow(Resource):
     subject = attr(Text(64))  # the one thing that this flow changes
     step = attr(Text(64))
     undoing = attr(Int(), default=0)
-    args = attr(Json(), default=dict)
+    args = attr(Json(), default=lambda _tx: {})
     fault = attr(Json(), null=True)
     tries = attr(Int(), default=0)
     term = attr(Int(), default=1)  # grows with every write: the compare in compare-and-set

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+from structlog.typing import Processor
 
 from .app import App, build
 from .config import Config
@@ -86,7 +87,7 @@ class _Serving:
 
 def _logging() -> None:
     """JSON lines on standard output, which `pileus up` sends to the log file."""
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

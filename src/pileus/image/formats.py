@@ -42,7 +42,7 @@ _DISK_SIZE = bytes.fromhex("2442a52f1bcd7648b2115dbed83bf4b8")
 _QCOW2_KNOWN = 0b11111  # dirty, corrupt, external data file, compression type, extended L2
 
 
-def qcow2_header(head: bytes) -> int:
+def qcow2_header(head: bytes | bytearray) -> int:
     """Check a qcow2 header and its extensions; the virtual size in bytes."""
     version, backing, _length, cluster_bits, size, crypt = struct.unpack_from(">IQIIQI", head, 4)
     if version not in (2, 3):

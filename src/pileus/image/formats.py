@@ -69,7 +69,7 @@ def qcow2_header(head: bytes | bytearray) -> int:
     return int(size)
 
 
-def _extensions(head: bytes, at: int, cluster: int) -> None:
+def _extensions(head: bytes | bytearray, at: int, cluster: int) -> None:
     # They must end within the first cluster, of which more than the head is never needed.
     end = min(cluster, len(head))
     while at + 8 <= end:

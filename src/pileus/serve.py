@@ -45,6 +45,8 @@ class _Serving:
         config = self._config
         listener = socket.socket(socket.AF_INET6 if ":" in config.listen else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted connections inherit it: an answer's head and body must not wait for each other.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind((config.listen, config.port))
         server = uvicorn.Server(
             uvicorn.Config(

@@ -7,7 +7,9 @@ from pileus.compute.driver import HostFacts
 
 def host_facts(connection: Any, hostname: str, accelerator: str, disk_gb: int) -> HostFacts:
     """The host's size and hypervisor. Raises libvirt's own errors."""
-    arch, memory_mb, vcpus, *_ = connection.getInfo()
+    arch, _, vcpus, *_ = connection.getInfo()
+    # getInfo counts only the memory of NUMA cells that libvirt recognises.
+    memory_mb = connection.getMemoryStats(-1)["total"] >> 10
     return HostFacts(
         hostname=hostname,
         hypervisor_type="QEMU",

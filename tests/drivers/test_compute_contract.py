@@ -55,11 +55,12 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
 
         daemon = Libvirtd(home / "state")
         daemon.start()
-        yield Host(
-            LibvirtCompute(daemon.uri, instances, images, "tcg", True, "one", patience=1, grace=2),
-            instances,
+        driver = LibvirtCompute(
+            daemon.uri, instances, images, "tcg", True, "one", patience=1, grace=2
         )
-        daemon.kill_guests()
+        yield Host(driver, instances)
+        for guest in driver.observe():
+            driver.remove(guest.id)
         daemon.uninstall()
     shutil.rmtree(home)
 

@@ -58,7 +58,7 @@ image: env ## Build the tiny and the Debian image (cached)
 
 e2e: client ## Walk through a running cloud with the real client (after `make up`)
 	$(BIN)/python tests/e2e/run.py --state $(STATE) --client $(CLIENT)/bin/openstack \
-		$$(ls $(IMAGES)/*debian*.qcow2 2>/dev/null | sed 's/^/--image /' | tail -1)
+		$$(ls -t $(IMAGES)/*/*debian*.qcow2 2>/dev/null | sed "s/^/--image /" | head -1)
 
 migration: env ## Write the next migration from the declared tables: make migration m="add volumes"
 	$(BIN)/python tools/migration "$(m)"
@@ -73,3 +73,7 @@ bench-choices: .bench/.done ## Measure the libraries chosen against those not ch
 	.bench/bin/$(PIP) --require-hashes -r requirements/bench.txt
 	.bench/bin/$(PIP) "setuptools>=77" && .bench/bin/$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
+
+bench: env ## Measure the simulated cloud; as root with a cloud up, also a real guest
+	$(BIN)/python bench/api.py
+	@[ ! -f $(STATE)/accelerator.json ] || $(BIN)/python bench/guest.py --state $(STATE)

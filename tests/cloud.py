@@ -143,6 +143,7 @@ class Cloud:
         self._server.should_exit = True
         self._thread.join(10)
         self.app.stop()
+        self.app.let_go()
 
 
 def _server(app: App) -> uvicorn.Server:

@@ -1,4 +1,4 @@
-"""One row by its key from SQLite: our transaction over SQLAlchemy Core, the ORM, the bare driver."""
+"""One row by its key from SQLite: our transaction over Core, the ORM, the bare driver."""
 
 import sqlite3
 import sys

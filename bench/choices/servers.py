@@ -73,5 +73,7 @@ if __name__ == "__main__":
     print(f"\nserver: a small answer, {CLIENTS} Python clients (which share these cores)")
     _measure("uvicorn (httptools, uvloop)", _uvicorn)
     _measure("granian (ASGI)", _granian)
-    print(f"  peak memory of the larger: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss} kB")
+    print(
+        f"  peak memory of the larger: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss} kB"
+    )
     sys.exit(0)

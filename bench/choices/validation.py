@@ -1,4 +1,4 @@
-"""Reading and writing JSON of a port: msgspec with our types, msgspec alone, pydantic, jsonschema."""
+"""Reading and writing JSON of a port: our types over msgspec, pydantic, jsonschema."""
 
 import json
 

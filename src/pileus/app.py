@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import yaml
 
 from . import compute, identity, image, migrations, network, placement
-from .agent import Agent, LocalChannel
+from .agent import Agent, Handler, LocalChannel
 from .agent.guests import GuestHandler
 from .agent.metadata import MetadataHandler
 from .compute.driver import ComputeDriver
@@ -43,6 +43,7 @@ SERVICES: tuple[Service, ...] = (
 _PACKAGES = (identity, image, placement, network, compute)
 INVARIANTS: tuple[Invariant, ...] = tuple(i for p in _PACKAGES for i in p.INVARIANTS)
 _PASSES = 3
+_MEND = 5.0
 _PASS_PAUSE = 0.5
 
 
@@ -56,9 +57,11 @@ class App:
         flows = by_name(flow for package in _PACKAGES for flow in package.FLOWS)
         self.engine = Engine(self.db, flows, parts)
         self.loops: list[Loop] = [loop for p in _PACKAGES for loop in p.loops(parts)]
+        self.loops.append(Loop("host daemons", _MEND, machine.mend))
         channel = LocalChannel(self.db, config.host, {"guest": compute.observed})
         guests = GuestHandler(machine.compute, machine.host_network)
-        handlers = {"guest": guests, "metadata": MetadataHandler(machine.host_network)}
+        metadata = MetadataHandler(machine.host_network)
+        handlers: dict[str, Handler] = {"guest": guests, "metadata": metadata}
         self.agent = Agent(channel, handlers, self.db.clock)
         dispatcher = Dispatcher(SERVICES, parts, parts[identity.Tokens].authenticate)
         self.console = Console(self, dispatcher)
@@ -89,7 +92,17 @@ class App:
         for loop in self.loops:
             loop.stop()
         self.engine.stop()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.parts[identity.Tokens].close()
         self.db.close()
+
+    def let_go(self) -> None:
+        """Close the database and the drivers' connections: the last thing that a process does."""
+        self.close()
+        self.machine.network.close()
+        self.machine.host_network.close()
 
     def audit(self) -> list[Finding]:
         """Violations of the invariants that last: what is merely under way is looked at again."""

@@ -1,7 +1,7 @@
 """This machine as a host: its drivers, real or simulated."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +55,8 @@ class Machine:
     network: NetworkDriver
     host_network: HostNetwork
     upstairs: Upstairs = field(default_factory=Upstairs)
+    # Starts again what of this host's daemons has died; does nothing while all of them live.
+    mend: Callable[[], None] = lambda: None
 
 
 def simulated(config: Config) -> Machine:
@@ -91,6 +93,12 @@ def real(config: Config) -> Machine:
     userspace = fabric.datapath == "netdev"
     verdict = accelerator.verdict(config.state, lambda: tiny.build(default_cache()))
     upstairs = Upstairs()
+
+    def mend() -> None:
+        guests.start()
+        if not fabric.running():
+            fabric.start()
+
     return Machine(
         compute=LibvirtCompute(
             guests.uri,
@@ -105,4 +113,5 @@ def real(config: Config) -> Machine:
             fabric.switch_remote, fabric.integration, upstairs.metadata, userspace
         ),
         upstairs=upstairs,
+        mend=mend,
     )

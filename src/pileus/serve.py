@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 import sys
@@ -10,19 +9,26 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+from structlog.typing import Processor
 
 from .app import App, build
 from .config import Config
+from .pidfile import take
 from .settings import load
 from .wire.asgi import Application, Receive, Scope, Send
 
 
-def serve(config: Config, ready: int | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. `ready`: a file descriptor that is written once it answers."""
+def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT; connections are taken once everything is ready.
+
+    Raises Taken when another process serves this state directory.
+    """
+    lock = take(config.state)
     _logging()
     app = build(config)
     app.prepare()
-    asyncio.run(_Serving(config, app).run(ready))
+    asyncio.run(_Serving(config, app).run())
+    lock.close()
 
 
 class _Serving:
@@ -35,7 +41,7 @@ class _Serving:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._asgi(scope, receive, send)
 
-    async def run(self, ready: int | None) -> None:
+    async def run(self) -> None:
         config = self._config
         listener = socket.socket(socket.AF_INET6 if ":" in config.listen else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -57,10 +63,9 @@ class _Serving:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGUSR1, lambda: loop.create_task(self._reset()))
         self._app.start()
-        if ready is not None:
-            loop.call_later(0.01, _tell, ready)
         await server.serve(sockets=[listener])
         await loop.run_in_executor(None, self._app.stop)
+        self._app.let_go()
 
     async def _reset(self) -> None:
         """Back to the first start, in the same process and on the same port."""
@@ -69,12 +74,9 @@ class _Serving:
 
     def _anew(self) -> tuple[Application, App]:
         old = self._app
-        old.agent.stop()
-        for each in old.loops:
-            each.stop()
-        old.engine.stop()
+        old.stop()
         old.wipe()
-        old.db.close()
+        old.close()
         app = build(self._config, old.machine)
         app.prepare()
         app.start()
@@ -83,14 +85,9 @@ class _Serving:
         return app.asgi, app
 
 
-def _tell(descriptor: int) -> None:
-    os.write(descriptor, b"ready\n")
-    os.close(descriptor)
-
-
 def _logging() -> None:
     """JSON lines on standard output, which `pileus up` sends to the log file."""
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -115,5 +112,4 @@ def _logging() -> None:
 
 
 if __name__ == "__main__":
-    fd = os.environ.get("PILEUS_READY_FD")
-    serve(load(Path(sys.argv[1])), int(fd) if fd else None)
+    serve(load(Path(sys.argv[1])))

@@ -110,8 +110,30 @@ class OvnDaemons:
         self.exec("ethtool", "-K", "br-ex", "tx", "off")
         databases = [f"--ovnnb-db={self.socket('nb')}", f"--ovnsb-db={self.socket('sb')}"]
         self._run("ovn-northd", *databases, f"--unixctl={self.folder}/northd.ctl")
-        self._run("ovn-controller", switch, "--no-chdir")
-        until(lambda: "host1" in self.sbctl("--columns=name", "list", "chassis"), 20, "the chassis")
+        # OVN 23.03's controller dies now and then in its first moments.
+        for _ in range(5):
+            controller = self._run("ovn-controller", switch, "--no-chdir")
+            if self._settled(controller):
+                return
+        raise AssertionError("ovn-controller does not stay alive")
+
+    def _settled(self, controller: subprocess.Popen[bytes]) -> bool:
+        until(
+            lambda: (
+                controller.poll() is not None
+                or "host1" in self.sbctl("--columns=name", "list", "chassis")
+            ),
+            20,
+            "the chassis",
+        )
+        sync = subprocess.Popen(
+            ["ovn-nbctl", f"--db={self.socket('nb')}", "--timeout=20", "--wait=hv", "sync"]
+        )
+        until(
+            lambda: controller.poll() is not None or sync.poll() is not None, 30, "the first flows"
+        )
+        sync.kill()
+        return sync.wait() == 0 and controller.poll() is None
 
     def start_database(self, name: str) -> None:
         self.databases[name] = self._run(

@@ -64,6 +64,7 @@ class Agent:
     def stop(self) -> None:
         """Stop after the present work; guests are left as they are."""
         self._stop.set()
+        self._channel.hang_up()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._reports.put(None)
         for thread in self._threads:

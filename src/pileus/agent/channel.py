@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..core import desired
 from ..core.db import Database, Tx
@@ -23,6 +23,10 @@ class Channel(Protocol):
         """Tell what was found."""
         ...
 
+    def hang_up(self) -> None:
+        """Let a `watch` that waits return at once, and every later one."""
+        ...
+
 
 class LocalChannel:
     """The channel inside a single process: the same calls, without a wire."""
@@ -30,6 +34,7 @@ class LocalChannel:
     def __init__(self, db: Database, host: str, notices: Mapping[str, Notice]) -> None:
         self._db, self.host, self._notices = db, host, notices
         self._changed = threading.Event()
+        self._closed = False
         db.listen("desired", self._nudged)
 
     def _nudged(self, host: str) -> None:
@@ -40,7 +45,7 @@ class LocalChannel:
         """Changes after `revision`; an empty list when none came in time."""
         self._changed.clear()
         found = self._since(revision)
-        if not found and self._db.clock.wait(self._changed, seconds):
+        if not found and not self._closed and self._db.clock.wait(self._changed, seconds):
             found = self._since(revision)
         return found
 
@@ -59,5 +64,7 @@ class LocalChannel:
 
         self._db.run(work)
 
-
-State = Mapping[str, Any]
+    def hang_up(self) -> None:
+        """Wake the agent's watch for the last time."""
+        self._closed = True
+        self._changed.set()

@@ -12,7 +12,8 @@ import click
 
 from .. import settings
 from ..config import Config
-from . import boot, process
+from ..pidfile import running
+from . import boot
 from .options import state_option
 
 _MIN_MEMORY_MB, _MIN_DISK_GB = 2048, 5
@@ -77,7 +78,7 @@ def _memory(_config: Config) -> Check:
 
 
 def _port(config: Config) -> Check:
-    if process.running(config.state) is not None:
+    if running(config.state) is not None:
         return Check("port", True, f"{config.port} is this cloud's")
     with socket.socket(socket.AF_INET6 if ":" in config.listen else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -90,7 +91,7 @@ def _port(config: Config) -> Check:
 
 
 def _control_plane(config: Config) -> Check:
-    pid = process.running(config.state)
+    pid = running(config.state)
     says = f"process {pid}" if pid else "it does not run"
     return Check("control plane", pid is not None, says, f"pileus up --state {config.state}")
 

@@ -3,8 +3,8 @@
 import contextlib
 import fcntl
 import os
-import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,26 +13,10 @@ from pathlib import Path
 
 import click
 
-_PID = "pileus.pid"
+from ..config import Config
+from ..pidfile import running
+
 _LOG = "log/pileus.log"
-
-
-def running(state: Path) -> int | None:
-    """The process id of the cloud in `state`, if it runs."""
-    try:
-        pid, started = (state / _PID).read_text().split()
-    except (FileNotFoundError, ValueError):
-        return None
-    # A process id is used again after a while: its start time says whether it is still ours.
-    return int(pid) if _started(int(pid)) == started else None
-
-
-def _started(pid: int) -> str:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    return "" if stat[0] == "Z" else stat[19]
 
 
 @contextlib.contextmanager
@@ -49,41 +33,44 @@ def alone(state: Path) -> Iterator[None]:
         yield
 
 
-def start(state: Path, seconds: float = 120) -> int:
-    """Start the process in the background and return its id once it answers.
+def start(config: Config, seconds: float = 180) -> int:
+    """See that the process runs in the background and answers; its id.
 
-    Raises ClickException with the end of its log when it does not come up.
+    One that another `up` has started and not waited for is waited for here. Raises ClickException
+    with the end of the log when it does not come up.
     """
+    state = config.state
     log = state / _LOG
     log.parent.mkdir(parents=True, exist_ok=True)
-    read, write = os.pipe()
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "pileus.serve", str(state)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            pass_fds=[write],
-            env=os.environ | {"PILEUS_READY_FD": str(write)},
-        )
-    os.close(write)
-    note(state, child.pid)
-    try:
-        readable, _, _ = select.select([read], [], [], seconds)
-        if readable and os.read(read, 16):
-            return child.pid
-    finally:
-        os.close(read)
-    if child.poll() is None:
-        child.terminate()
+    child = None
+    if running(state) is None:
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "pileus.serve", str(state)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        pid = running(state)
+        if pid is not None and _answers(config):
+            return pid
+        if pid is None and child is not None and child.poll() is not None:
+            break
+        time.sleep(0.01)
     tail = b"".join(log.open("rb").readlines()[-15:]).decode(errors="replace")
     raise click.ClickException(f"The control plane did not come up. The end of {log}:\n{tail}")
 
 
-def note(state: Path, pid: int) -> None:
-    """Write down which process this cloud is."""
-    (state / _PID).write_text(f"{pid} {_started(pid)}\n")
+def _answers(config: Config) -> bool:
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.listen, config.listen)  # noqa: S104
+    try:
+        socket.create_connection((address, config.port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def stop(state: Path, seconds: float = 30) -> bool:
@@ -98,7 +85,6 @@ def stop(state: Path, seconds: float = 30) -> bool:
             os.kill(pid, signal.SIGKILL)
             deadline += seconds
         time.sleep(0.02)
-    (state / _PID).unlink(missing_ok=True)
     return True
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..pidfile import running
 from . import process
 from .control import configured
 from .options import state_option
@@ -22,7 +23,7 @@ def reset(state: Path, seconds: int) -> None:
     Passwords and addresses stay; with `up --seed` the ids are those of the first start again.
     """
     configured(state)
-    pid = process.running(state)
+    pid = running(state)
     if pid is None:
         raise click.ClickException(f"The cloud in {state} does not run; `pileus up` starts it.")
     marker = state / "resets"
@@ -31,6 +32,6 @@ def reset(state: Path, seconds: int) -> None:
         os.kill(pid, signal.SIGUSR1)
         deadline = time.monotonic() + seconds
         while not marker.exists() or marker.read_text() == before:
-            if process.running(state) is None or time.monotonic() > deadline:
+            if running(state) is None or time.monotonic() > deadline:
                 raise click.ClickException(f"The reset did not end; see {process.log_file(state)}.")
             time.sleep(0.01)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from . import process
+from ..pidfile import running
 from .control import ask, configured
 from .options import state_option
 
@@ -17,7 +17,7 @@ from .options import state_option
 def status(state: Path, as_json: bool) -> None:
     """Say what runs. Exit status 0: the cloud answers; 3: it does not run."""
     config = configured(state)
-    if process.running(state) is None:
+    if running(state) is None:
         click.echo('{"running": false}' if as_json else f"The cloud in {state} is down.")
         sys.exit(3)
     found = ask(state, "/pileus/status")

@@ -11,6 +11,7 @@ import click
 
 from .. import settings
 from ..config import Config
+from ..pidfile import running
 from . import clouds, process
 from .options import state_option
 from .steps import step
@@ -28,6 +29,7 @@ from .steps import step
 @click.option("--tls-cert", type=click.Path(exists=True, path_type=Path, resolve_path=True))
 @click.option("--tls-key", type=click.Path(exists=True, path_type=Path, resolve_path=True))
 @click.option("--insecure-http", is_flag=True, help="Serve plain HTTP beyond loopback.")
+@click.option("--external", metavar="CIDR", help="The network public.  [172.24.4.0/24]")
 @click.option("--database", help="An SQLAlchemy URL.  [SQLite in the state directory]")
 def up(
     state: Path,
@@ -41,6 +43,7 @@ def up(
     tls_cert: Path | None,
     tls_key: Path | None,
     insecure_http: bool,
+    external: str | None,
     database: str | None,
 ) -> None:
     """Start the cloud; set it up first where it is not. Safe to repeat and to interrupt."""
@@ -60,16 +63,18 @@ def up(
             "cloud_name": cloud_name,
             "tls_cert": tls_cert,
             "tls_key": tls_key,
+            **_external(external),
         }
         changed = {key: value for key, value in given.items() if value is not None}
         config = replace(config, **changed)  # type: ignore[arg-type]
         config = _secure(config, insecure_http)
-        pid = process.running(state)
+        pid = running(state)
         if pid is not None:
             if config != settings.load(state):
                 raise click.ClickException(
                     f"The cloud in {state} runs already, with other settings: `pileus down` first."
                 )
+            process.start(config)  # one that is still coming up is waited for
             _tell(config, f"is up already (process {pid})")
             return
         _free(config)
@@ -82,7 +87,7 @@ def up(
             _stay(config)
             return
         with step("control plane"):
-            pid = process.start(state)
+            pid = process.start(config)
     _tell(config, f"is up (process {pid})")
 
 
@@ -98,6 +103,17 @@ def _first(state: Path, simulate: bool) -> Config:
         admin_password=os.environ.get("PILEUS_ADMIN_PASSWORD") or secrets.token_urlsafe(18),
         demo_password=secrets.token_urlsafe(18),
     )
+
+
+def _external(cidr: str | None) -> dict[str, str]:
+    """The settings of the external network; its first address is this machine's."""
+    if cidr is None:
+        return {}
+    try:
+        network = ipaddress.IPv4Network(cidr)
+    except ValueError as wrong:
+        raise click.ClickException(f"--external: {wrong}") from None
+    return {"external_cidr": str(network), "external_gateway": str(network[1])}
 
 
 def _secure(config: Config, insecure_http: bool) -> Config:
@@ -146,7 +162,6 @@ def _real(config: Config) -> None:
 def _stay(config: Config) -> None:
     from ..serve import serve
 
-    process.note(config.state, os.getpid())
     click.echo(f"The cloud answers at {config.base_url}; Ctrl-C stops it.")
     serve(config)
 

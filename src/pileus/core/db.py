@@ -116,7 +116,7 @@ class Tx:
         """Delete every row that fits; how many it was."""
         return self.conn.execute(sa.delete(cls.table).where(*where)).rowcount
 
-    def execute(self, statement: sa.Executable) -> sa.Result[Any]:
+    def execute(self, statement: sa.Executable) -> "sa.Result[*tuple[Any, ...]]":
         """Run any statement: for joins, sums and what the verbs above do not say."""
         return self.conn.execute(statement)
 

@@ -33,7 +33,7 @@ class FlowRow(Resource):
     subject = attr(Text(64))  # the one thing that this flow changes
     step = attr(Text(64))
     undoing = attr(Int(), default=0)
-    args = attr(Json(), default=dict)
+    args = attr(Json(), default=lambda _tx: {})
     fault = attr(Json(), null=True)
     tries = attr(Int(), default=0)
     term = attr(Int(), default=1)  # grows with every write: the compare in compare-and-set
@@ -138,8 +138,14 @@ class Flow:
         object.__setattr__(self, "index", index)
 
 
-def start(tx: Tx, flow: Flow, subject: str, request_id: str = "", **args: Any) -> FlowRow:
-    """Begin a flow in the transaction that makes its change. The subject must have none."""
+def start(
+    tx: Tx, flow: Flow, subject: str, request_id: str = "", *, after: float = 0.0, **args: Any
+) -> FlowRow:
+    """Begin a flow in the transaction that makes its change. The subject must have none.
+
+    after: seconds until its first step, where the transaction has done itself what that step
+        would ask for first; a wake-up ends the wait.
+    """
     row = FlowRow(
         # Derived where the subject already has had one would repeat; each flow is its own.
         id=derived("flow", flow.name, subject, tx.now.isoformat()),
@@ -148,20 +154,24 @@ def start(tx: Tx, flow: Flow, subject: str, request_id: str = "", **args: Any) -
         step=flow.steps[0].name,
         args=args,
         request_id=request_id,
+        wake_at=later(tx, after),
     )
     tx.add(row)
     tx.add(FlowSubject(subject=subject, flow_id=row.id))
-    tx.signal("flow", row.id)
+    if not after:
+        tx.signal("flow", row.id)
     return row
 
 
-def turn(tx: Tx, flow: Flow, subject: str, request_id: str = "", **args: Any) -> FlowRow:
+def turn(
+    tx: Tx, flow: Flow, subject: str, request_id: str = "", *, after: float = 0.0, **args: Any
+) -> FlowRow:
     """Begin a flow in place of whatever flow the subject has, as delete does."""
     owned = tx.get(FlowSubject, subject)
     if owned is not None:
         tx.remove_where(FlowRow, FlowRow.id == owned.flow_id)
         tx.remove(owned)
-    return start(tx, flow, subject, request_id, **args)
+    return start(tx, flow, subject, request_id, after=after, **args)
 
 
 def find(tx: Tx, subject: str) -> FlowRow | None:

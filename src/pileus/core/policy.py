@@ -52,7 +52,11 @@ class Policy:
 
     def __init__(self, rules: Iterable[Rule], overrides: Mapping[str, str] | None = None) -> None:
         """Raises ValueError for an expression that cannot be read, naming the rule."""
-        self.rules = {rule.name: rule for rule in rules}
+        self.rules: dict[str, Rule] = {}
+        for rule in rules:
+            # Services share one set of names, as operators' files do: a name has one meaning.
+            if self.rules.setdefault(rule.name, rule).check != rule.check:
+                raise ValueError(f"policy rule {rule.name!r} is defined twice, differently")
         texts = {name: rule.check for name, rule in self.rules.items()} | dict(overrides or {})
         self._checks: dict[str, Check] = {}
         for name, text in texts.items():

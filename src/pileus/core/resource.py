@@ -51,6 +51,12 @@ def now(tx: "Tx") -> datetime:
     return tx.now
 
 
+def _default(default: Any, tx: "Tx") -> Any:
+    if isinstance(default, type):
+        return default()  # dict, list: each row its own
+    return default(tx) if callable(default) else default
+
+
 class Attr(Generic[T]):
     """One attribute of a resource; see `attr`."""
 
@@ -214,7 +220,7 @@ class Resource:
             if name in values:
                 continue
             if a.default is not _MISSING:
-                values[name] = a.default(tx) if callable(a.default) else a.default
+                values[name] = _default(a.default, tx)
             elif a.null:
                 values[name] = None
             else:

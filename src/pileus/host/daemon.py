@@ -44,6 +44,18 @@ def tail(log: Path, lines: int = 12) -> str:
     return "(the log is empty)"
 
 
+def same_process(record: str) -> int | None:
+    """The id of the process whose line of /proc/…/stat was `record`, if that very one lives."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError, IndexError):
+        pid, started, _ = _identity(record)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)  # a dead child of this very process
+        now_pid, now_started, state = _identity(Path(f"/proc/{pid}/stat").read_text())
+        if (now_pid, now_started) == (pid, started) and state not in "ZX":
+            return pid
+    return None
+
+
 @dataclass(frozen=True)
 class Daemon:
     """One daemon of a cloud. Its log is `state`/log/`name`.log.
@@ -70,13 +82,8 @@ class Daemon:
 
     def pid(self) -> int | None:
         """Its process id; None when it does not run. A reused id is not mistaken for it."""
-        with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
-            pid, started, _ = _identity(self._record.read_text())
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)  # a dead child of this very process
-            now_pid, now_started, state = _identity(Path(f"/proc/{pid}/stat").read_text())
-            if (now_pid, now_started) == (pid, started) and state not in "ZX":
-                return pid
+        with contextlib.suppress(FileNotFoundError):
+            return same_process(self._record.read_text())
         return None
 
     def running(self) -> bool:

@@ -102,7 +102,7 @@ class Ovn:
 
     def status(self) -> dict[str, bool]:
         """Each daemon of the network → whether it runs."""
-        return {daemon.name: daemon.running() for daemon in self._daemons()}
+        return {daemon.name: daemon.running() for daemon in self.daemons()}
 
     def running(self) -> bool:
         """Whether all of them run."""
@@ -156,7 +156,8 @@ class Ovn:
         self.stop()
         self.provider.uninstall()
 
-    def _daemons(self) -> list[Daemon]:
+    def daemons(self) -> list[Daemon]:
+        """All six daemons; the databases come first."""
         servers = [Daemon(self.place, f"ovsdb-{name}", ()) for name in ("nb", "sb", "switch")]
         return [*servers, self.switch.daemon, self._northd, self._controller]
 

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from pileus.host.daemon import same_process
 from pileus.host.place import HostError, Place
 
 NEEDED = (
@@ -18,6 +19,13 @@ NEEDED = (
 )
 # To build the Python bindings of libvirt against the libvirt that is installed.
 NEEDED_TO_BUILD = ("libvirt-dev", "pkg-config", "gcc", "libc6-dev", "python3-dev")
+
+# The system's own services in these packages; the cloud runs daemons of its own instead.
+_SERVICES = {
+    "openvswitch-switch": ("openvswitch-switch",),
+    "ovn-central": ("ovn-central",),
+    "ovn-host": ("ovn-host",),
+}
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _MARK = "# Made by pileus for the length of one installation"
@@ -41,17 +49,21 @@ def install(
         return []
     if os.geteuid() != 0:
         raise HostError(f"these packages are missing: {' '.join(lacking)}; install them as root")
-    before = _all_installed()
     with _no_services():
         say("packages: fetching the lists")
         _apt("update")
+        words = ("--no-install-recommends", "--no-install-suggests", "install", *lacking)
+        before = _all_installed()
+        plan = {
+            line.split()[1] for line in _apt("--simulate", *words).splitlines() if "Inst " in line
+        }
+        # Recorded first, so that also a broken-off installation can be taken away.
+        _remember(state, sorted(plan - before))
         say(f"packages: installing {' '.join(lacking)}")
-        try:
-            _apt("install", "--no-install-recommends", "--no-install-suggests", *lacking)
-        finally:
-            # Also what a broken-off installation added is ours to take away.
-            _remember(state, sorted(_all_installed() - before))
-    return sorted(_all_installed() - before)
+        _apt(*words)
+    added = sorted(_all_installed() - before)
+    _disable_services(added)
+    return added
 
 
 def ours(state: Path) -> list[str]:
@@ -66,9 +78,13 @@ def ours(state: Path) -> list[str]:
 def uninstall(state: Path, say: Callable[[str], None] = lambda _: None) -> list[str]:
     """Purge exactly the packages that `install` added; the names of those removed.
 
-    One that something else on the machine needs by now stays. Raises HostError.
+    One that something else on the machine needs by now stays, and all of them while another cloud
+    runs here. Raises HostError.
     """
     mine = ours(state)
+    if mine and (others := _other_clouds(state)):
+        say(f"packages: kept, because another cloud runs on this machine ({', '.join(others)})")
+        return []
     if mine:
         going = _removable(mine)
         say(f"packages: removing {len(going)} of the {len(mine)} that were installed for the cloud")
@@ -77,6 +93,25 @@ def uninstall(state: Path, say: Callable[[str], None] = lambda _: None) -> list[
         mine = going
     _record(state).unlink(missing_ok=True)
     return mine
+
+
+def _other_clouds(state: Path) -> list[str]:
+    """The run folders of other clouds of this machine that have a living daemon."""
+    own = Place(state).run
+    found = []
+    for record in own.parent.glob("*/pids/*"):
+        with contextlib.suppress(OSError, ValueError):
+            alive = same_process(record.read_text())
+            if alive and record.parent.parent != own:
+                found.append(str(record.parent.parent))
+    return sorted(set(found))
+
+
+def _disable_services(added: Sequence[str]) -> None:
+    """Keep services of packages that were just added from starting at the next boot."""
+    units = [unit for name in added for unit in _SERVICES.get(name, ())]
+    if units and shutil.which("systemctl"):
+        subprocess.run(["systemctl", "disable", *units], check=False, capture_output=True)
 
 
 def _removable(mine: Sequence[str]) -> list[str]:

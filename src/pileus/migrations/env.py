@@ -1,8 +1,11 @@
-"""How Alembic reaches the database and the tables that the code declares."""
+"""How Alembic reaches the database and the tables that the code declares.
+
+Whoever calls it has imported `pileus.app`, and with it every table.
+"""
 
 from alembic import context
 
-from pileus.app import schema
+from pileus.core.resource import schema
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=schema, render_as_batch=True)

@@ -1,20 +1,40 @@
 """Placement: who has how much of what, and who uses it."""
 
-from .claims import NoCapacity, allocations, claim, release
+from ..core.flow import Flow
+from ..core.loop import Loop
+from ..core.parts import Parts
+from .audit import INVARIANTS, samples
+from .claims import NoCapacity, claim, release
+from .claims import held_by as allocations
+from .claims import held_by_all as all_allocations
 from .hosts import Candidate, Funnel, candidates
 from .provide import Inventory, Usage, provider_put, provider_remove, usages
+from .service import SERVICE
+
+FLOWS: tuple[Flow, ...] = ()
 
 __all__ = [
+    "FLOWS",
+    "INVARIANTS",
+    "SERVICE",
     "Candidate",
     "Funnel",
     "Inventory",
     "NoCapacity",
     "Usage",
+    "all_allocations",
     "allocations",
     "candidates",
     "claim",
+    "loops",
     "provider_put",
     "provider_remove",
     "release",
+    "samples",
     "usages",
 ]
+
+
+def loops(_parts: Parts) -> list[Loop]:
+    """Placement needs none: every change is one transaction."""
+    return []

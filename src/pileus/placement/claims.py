@@ -1,15 +1,17 @@
-"""Claiming and giving back: the only code that writes allocations.
+"""Claiming and giving back: the only code that writes allocations and `used`.
 
-A claim is a conditional write on the inventory row (`used + n` within capacity) and a step of the
-provider's generation. Both lock the row, so of two transactions that want the last of something one
-fails or runs again on what the other left.
+A claim is a conditional write on the inventory rows (`used + n` within capacity) and a step of the
+provider's generation. Both lock the rows, so of two transactions that want the last of something
+one fails, or runs again on what the other left.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
-from ..core.db import Tx
+from ..core.db import Stale, Tx
 from ..core.errors import Conflict
 from .rows import DEFAULT_TYPE, Allocation, Consumer, Inventory, Provider
 
@@ -19,6 +21,25 @@ Shares = Mapping[str, Mapping[str, int]]
 
 class NoCapacity(Conflict):
     """The provider cannot give what was claimed; nothing of the claim stands."""
+
+
+class _Short(Exception):
+    def __init__(self, provider_id: str, shares: Mapping[str, int]) -> None:
+        super().__init__(provider_id)
+        self.provider_id, self.shares = provider_id, shares
+
+
+@contextmanager
+def whole(tx: Tx) -> Iterator[None]:
+    """Either all changes of the block stand or none, so that a caller may try another provider.
+
+    Raises NoCapacity, saying why, for a `take_all` in the block that found too little.
+    """
+    try:
+        with tx.conn.begin_nested():
+            yield
+    except _Short as short:
+        raise NoCapacity(_why_not(tx, short.provider_id, short.shares)) from None
 
 
 def claim(
@@ -34,32 +55,35 @@ def claim(
 
     Its shares of other providers stay. Doing it twice is the same as once. Raises NoCapacity.
     """
-    held = dict(allocations(tx, consumer_id))
+    held = held_by(tx, consumer_id)
     wanted = {name: amount for name, amount in resources.items() if amount}
     if held.get(provider_id, {}) == wanted:
         return
-    replace(tx, consumer_id, held, held | {provider_id: wanted}, project_id, user_id, consumer_type)
+    if not wanted:
+        release(tx, consumer_id, provider_id)
+        return
+    mine = {p: shares for p, shares in held.items() if p == provider_id}
+    with whole(tx):
+        free_all(tx, consumer_id, mine)
+        take_all(tx, consumer_id, {provider_id: wanted}, project_id, user_id, consumer_type)
 
 
 def release(tx: Tx, consumer_id: str, provider_id: str | None = None) -> None:
     """Give back all that the consumer holds (of one provider). Holding nothing is no error."""
-    held = allocations(tx, consumer_id)
+    held = held_by(tx, consumer_id)
     kept = {p: shares for p, shares in held.items() if provider_id not in (None, p)}
-    if kept != held:
-        consumer = tx.get(Consumer, consumer_id)
-        if consumer is not None:
-            replace(
-                tx,
-                consumer_id,
-                held,
-                kept,
-                consumer.project_id,
-                consumer.user_id,
-                consumer.consumer_type,
-            )
+    if kept == held:
+        return
+    gone = {p: shares for p, shares in held.items() if p not in kept}
+    free_all(tx, consumer_id, gone)
+    if kept:
+        tx.set(Consumer, Consumer.id == consumer_id, generation=Consumer.generation + 1)
+    else:
+        tx.remove_where(Consumer, Consumer.id == consumer_id)
+    tx.set(Provider, Provider.id.in_(sorted(gone)), generation=Provider.generation + 1)
 
 
-def allocations(tx: Tx, consumer_id: str) -> dict[str, dict[str, int]]:
+def held_by(tx: Tx, consumer_id: str) -> dict[str, dict[str, int]]:
     """What a consumer holds: {provider: {resource class: amount}}."""
     found: dict[str, dict[str, int]] = {}
     for row in tx.all(Allocation, Allocation.consumer_id == consumer_id):
@@ -67,26 +91,42 @@ def allocations(tx: Tx, consumer_id: str) -> dict[str, dict[str, int]]:
     return found
 
 
-def replace(
-    tx: Tx,
-    consumer_id: str,
-    held: Shares,
-    wanted: Shares,
-    project_id: str,
-    user_id: str,
-    consumer_type: str = DEFAULT_TYPE,
-) -> None:
-    """Change a consumer's shares from `held`, as just read, to `wanted`. Raises NoCapacity."""
-    free_all(tx, consumer_id, held)
-    take_all(tx, consumer_id, wanted, project_id, user_id, consumer_type, touched=held)
+def held_by_all(tx: Tx, consumer_type: str = "INSTANCE") -> dict[str, dict[str, dict[str, int]]]:
+    """What every consumer of a type holds: {consumer: {provider: {resource class: amount}}}."""
+    mine = sa.select(Consumer.id).where(Consumer.consumer_type == consumer_type)
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for row in tx.all(Allocation, Allocation.consumer_id.in_(mine)):
+        shares = found.setdefault(row.consumer_id, {}).setdefault(row.provider_id, {})
+        shares[row.resource_class] = row.used
+    return found
 
 
 def free_all(tx: Tx, consumer_id: str, held: Shares) -> None:
-    """Drop the consumer's allocation rows and lower `used`; the consumer row stays."""
+    """Drop the consumer's allocation rows and lower `used`; its own row stays.
+
+    held: as just read in this transaction. Raises Stale when the rows are no longer so.
+    """
+    rows = [
+        sa.and_(
+            Allocation.provider_id == provider_id,
+            Allocation.resource_class == name,
+            Allocation.used == amount,
+        )
+        for provider_id, shares in held.items()
+        for name, amount in shares.items()
+    ]
+    if not rows:
+        return
+    gone = tx.remove_where(Allocation, Allocation.consumer_id == consumer_id, sa.or_(*rows))
+    if gone != len(rows):
+        raise Stale(f"the allocations of {consumer_id} have changed")
     for provider_id, shares in sorted(held.items()):
-        for name, amount in sorted(shares.items()):
-            tx.set(Inventory, *_key(provider_id, name), used=Inventory.used - amount)
-    tx.remove_where(Allocation, Allocation.consumer_id == consumer_id)
+        tx.set(
+            Inventory,
+            Inventory.provider_id == provider_id,
+            Inventory.resource_class.in_(sorted(shares)),
+            used=Inventory.used - _amount(shares),
+        )
 
 
 def take_all(
@@ -95,40 +135,39 @@ def take_all(
     wanted: Shares,
     project_id: str,
     user_id: str,
-    consumer_type: str,
+    consumer_type: str = DEFAULT_TYPE,
     touched: Iterable[str] = (),
 ) -> None:
-    """Write the shares of a consumer that holds nothing now, and its row. Raises NoCapacity."""
-    rows = [
-        Allocation(consumer_id=consumer_id, provider_id=p, resource_class=name, used=amount)
-        for p, shares in sorted(wanted.items())
-        for name, amount in sorted(shares.items())
-    ]
-    for row in rows:
-        _take(tx, row.provider_id, row.resource_class, row.used)
-    if rows:
+    """Write a consumer's shares of providers of which it holds nothing now, and its row.
+
+    Within a `whole` block, which undoes it where there is too little.
+
+    touched: further providers whose generation must grow, as the consumer has left them.
+    """
+    for provider_id, shares in sorted(wanted.items()):
+        _take(tx, provider_id, shares)
+    if wanted:
         _keep_consumer(tx, consumer_id, project_id, user_id, consumer_type)
-        tx.add_all(rows)
     else:
         tx.remove_where(Consumer, Consumer.id == consumer_id)
-    changed = {row.provider_id for row in rows} | set(touched)
-    for provider_id in sorted(changed):
-        tx.set(Provider, Provider.id == provider_id, generation=Provider.generation + 1)
+    tx.add_all(
+        [
+            Allocation(consumer_id=consumer_id, provider_id=p, resource_class=name, used=amount)
+            for p, shares in sorted(wanted.items())
+            for name, amount in sorted(shares.items())
+        ]
+    )
+    changed = sorted({*wanted, *touched})
+    if changed:
+        tx.set(Provider, Provider.id.in_(changed), generation=Provider.generation + 1)
 
 
-def _key(provider_id: str, name: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return Inventory.provider_id == provider_id, Inventory.resource_class == name
+def fits(amount: int, columns: Any = None) -> sa.ColumnElement[bool]:
+    """The condition that an inventory row can give `amount` in one piece, now.
 
-
-def fits(amount: int) -> sa.ColumnElement[bool]:
-    """The condition that an inventory row can give `amount` in one piece, now."""
-    return fits_row(Inventory.table.c, amount)
-
-
-def fits_row(
-    c: "sa.ColumnCollection[str, sa.Column[object]]", amount: int
-) -> "sa.ColumnElement[bool]":
-    """`fits` for any alias of the inventory table."""
+    columns: those of an alias of the inventory table, where the query has one.
+    """
+    c = Inventory.table.c if columns is None else columns
     return sa.and_(
         (c.total - c.reserved) * c.allocation_ratio >= c.used + amount,
         c.min_unit <= amount,
@@ -137,45 +176,53 @@ def fits_row(
     )
 
 
-def _take(tx: Tx, provider_id: str, name: str, amount: int) -> None:
-    done = tx.set(Inventory, *_key(provider_id, name), fits(amount), used=Inventory.used + amount)
-    if not done:
-        raise NoCapacity(_why_not(tx, provider_id, name, amount))
+def _amount(shares: Mapping[str, int]) -> sa.ColumnElement[int]:
+    return sa.case(dict(shares), value=Inventory.resource_class, else_=0)
 
 
-def _why_not(tx: Tx, provider_id: str, name: str, amount: int) -> str:
-    row = tx.one(Inventory, *_key(provider_id, name))
-    if row is None:
-        return f"Resource provider {provider_id} has no inventory of {name}."
-    if not row.min_unit <= amount <= row.max_unit or amount % row.step_size:
-        return (
-            f"Resource provider {provider_id} gives {name} in pieces of {row.min_unit} to"
-            f" {row.max_unit}, in steps of {row.step_size}; {amount} is not one."
-        )
-    return (
-        f"Resource provider {provider_id} is out of {name}: {amount} requested, {row.used} used"
-        f" of a capacity of {row.capacity}. The requested amount exceeds the capacity."
+def _take(tx: Tx, provider_id: str, shares: Mapping[str, int]) -> None:
+    fitting = [sa.and_(Inventory.resource_class == n, fits(a)) for n, a in sorted(shares.items())]
+    done = tx.set(
+        Inventory,
+        Inventory.provider_id == provider_id,
+        sa.or_(*fitting),
+        used=Inventory.used + _amount(shares),
     )
+    if done != len(shares):
+        raise _Short(provider_id, shares)
+
+
+def _why_not(tx: Tx, provider_id: str, shares: Mapping[str, int]) -> str:
+    rows = {r.resource_class: r for r in tx.all(Inventory, Inventory.provider_id == provider_id)}
+    whys = []
+    for name, amount in sorted(shares.items()):
+        row = rows.get(name)
+        if row is None:
+            whys.append(f"it has no inventory of {name}")
+        elif not row.min_unit <= amount <= row.max_unit or amount % row.step_size:
+            whys.append(
+                f"it gives {name} in pieces of {row.min_unit} to {row.max_unit}, in steps of"
+                f" {row.step_size}, and {amount} is not one"
+            )
+        elif row.used + amount > row.capacity:
+            whys.append(
+                f"{amount} {name} would exceed its capacity of {row.capacity}, of which"
+                f" {row.used} is used"
+            )
+    why = "; ".join(whys) or "the requests together exceed its capacity"
+    return f"Unable to allocate inventory from resource provider {provider_id}: {why}."
 
 
 def _keep_consumer(
     tx: Tx, consumer_id: str, project_id: str, user_id: str, consumer_type: str
 ) -> None:
+    owner = {"project_id": project_id, "user_id": user_id, "consumer_type": consumer_type}
     done = tx.set(
         Consumer,
         Consumer.id == consumer_id,
-        project_id=project_id,
-        user_id=user_id,
-        consumer_type=consumer_type,
         generation=Consumer.generation + 1,
         updated_at=tx.now,
+        **owner,
     )
     if not done:
-        tx.add(
-            Consumer(
-                id=consumer_id,
-                project_id=project_id,
-                user_id=user_id,
-                consumer_type=consumer_type,
-            )
-        )
+        tx.add(Consumer(id=consumer_id, **owner))

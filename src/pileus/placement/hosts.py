@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..core.db import Tx
-from .claims import fits_row
+from .claims import fits
 from .rows import Inventory, Provider, ProviderAggregate, ProviderTrait
 
 
@@ -61,7 +61,7 @@ def candidates(
         on = sa.and_(own.c.provider_id == Provider.id, own.c.resource_class == name)
         joined = joined.outerjoin(own, on)
         constraints.append(
-            (f"{amount} {name} free", sa.func.coalesce(fits_row(own.c, amount), sa.false()))
+            (f"{amount} {name} free", sa.func.coalesce(fits(amount, own.c), sa.false()))
         )
         free.append((own.c.total - own.c.reserved) * own.c.allocation_ratio - own.c.used)
     return _run(tx, joined, constraints, wanted, free, limit)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -44,6 +45,8 @@ class Application:
     ) -> None:
         self._dispatcher, self._extra, self._observe = dispatcher, extra, observe
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="api")
+        # As many as can compute at a time; more would only take turns.
+        self._slow = ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="slow")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection event."""
@@ -143,9 +146,8 @@ class _Call:
         else:
             body = await _body(self.receive, self.service.max_body)
             request = _with_body(request, body)
-        return await loop.run_in_executor(
-            self.app._threads, dispatcher.answer, self.found, request, self.id
-        )
+        threads = self.app._slow if self.found.route.slow else self.app._threads
+        return await loop.run_in_executor(threads, dispatcher.answer, self.found, request, self.id)
 
 
 def _no_service(path: str) -> Fault:

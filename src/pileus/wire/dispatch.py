@@ -14,6 +14,7 @@ from ..core.errors import BadRequest, Conflict, Fault, NotFound, Unauthorized, U
 from ..core.parts import Parts
 from ..core.policy import Credentials
 from ..core.types import Version
+from .access_rules import permit
 from .context import Context, Request, Response
 from .route import Route, Router
 from .service import Service
@@ -75,7 +76,11 @@ class Dispatcher:
         if not token:
             raise self._refused(request)
         try:
-            return self._auth(token)
+            who = self._auth(token)
+            rules = who.extra.get("access_rules")
+            if rules is not None and not permit(rules, found.service, request):
+                raise Unauthorized("The application credential's access rules forbid this call.")
+            return who
         except Unauthorized:
             if not found.route.auth:
                 return _NOBODY

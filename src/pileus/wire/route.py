@@ -19,6 +19,8 @@ class Route:
     tx: the transaction that the handler runs in ("none": it opens its own).
     action: for `POST …/action` bodies, the key that this handler answers.
     media: the content types that the body may have. stream: the handler reads the body itself.
+    slow: it computes for long (password hashing), so it runs in a few threads of its own and never
+        keeps other calls waiting.
     """
 
     method: str
@@ -31,6 +33,7 @@ class Route:
     action: str = ""
     media: tuple[str, ...] = ("application/json",)
     stream: bool = False
+    slow: bool = False
     since: Version = OLDEST
     until: Version = NEWEST
 

@@ -29,11 +29,15 @@ LATE_FILES: dict[str, str] = {
         "GRUB_DEFAULT=0\nGRUB_TIMEOUT=0\nGRUB_DISTRIBUTOR=Debian\n"
         'GRUB_CMDLINE_LINUX_DEFAULT=""\n'
         f'GRUB_CMDLINE_LINUX="{KERNEL_OPTIONS}"\nGRUB_TERMINAL="console serial"\n'
+        'GRUB_SERIAL_COMMAND="serial --speed=115200"\n'
     ),
     "etc/cloud/cloud.cfg.d/90_pileus.cfg": (
         "datasource_list: [ConfigDrive, OpenStack, None]\n"
         "system_info:\n  network:\n    renderers: [networkd]\n"
-        "apt_preserve_sources_list: true\n"
+        "apt: {preserve_sources_list: true}\n"
+        # An RSA key takes an emulated guest many seconds, and no client of today needs it.
+        "ssh_genkeytypes: [ed25519, ecdsa]\n"
+        "locale: false\n"
     ),
 }
 

@@ -160,7 +160,8 @@ PERSONALITY = r"""#!/bin/sh
 PATH=/bin
 say() { echo "pileus-tiny: $*"; }
 url=http://169.254.169.254/latest
-fetch() { wget -q -T 5 -O - "$url/$1" 2>/dev/null; }
+# Not wget -T, which crashes in Debian's static busybox.
+fetch() { timeout 5 wget -q -O - "$url/$1" 2>/dev/null; }
 value() { sed -n "s|^$1	||p" /run/meta_data | head -n 1; }
 
 if [ -s /run/meta_data ]; then
@@ -181,7 +182,9 @@ else
     done
     if [ -n "$instance" ]; then
         name=$(fetch meta-data/hostname)
-        fetch meta-data/public-keys/ | while IFS='=' read -r index _; do
+        # The list may lack its last newline, which read needs.
+        { fetch meta-data/public-keys/; echo; } | while IFS='=' read -r index _; do
+            [ -n "$index" ] || continue
             fetch "meta-data/public-keys/$index/openssh-key"
             echo
         done | grep . > /run/keys

@@ -17,7 +17,6 @@ _WORKERS = 16
 _WAITING = 64  # connections at most, all networks together
 _PER_NETWORK = 24
 _PER_CALLER = 6
-_SECONDS = 10.0  # a connection's whole life
 _BODY = 64 * 1024
 
 # Who asks is known from the socket alone: nobody may claim to be someone else.
@@ -28,10 +27,14 @@ _log = logging.getLogger("pileus.network.metadata")
 
 
 class MetadataHttp:
-    """Accepts on the sockets given to `serve`, each for one network, and asks the handler."""
+    """Accepts on the sockets given to `serve`, each for one network, and asks the handler.
 
-    def __init__(self, handler: MetadataHandler) -> None:
+    A connection lives `seconds` at most, and no caller or network can hold all of them.
+    """
+
+    def __init__(self, handler: MetadataHandler, seconds: float = 10) -> None:
         self._handler = handler
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._sockets: dict[str, socket.socket] = {}
         self._open: dict[socket.socket, tuple[str, str, float]] = {}
@@ -116,7 +119,7 @@ class MetadataHttp:
                 or callers[network_id, caller] >= _PER_CALLER
             )
             if not full:
-                self._open[connection] = (network_id, caller, time.monotonic() + _SECONDS)
+                self._open[connection] = (network_id, caller, time.monotonic() + self._seconds)
         if full:
             connection.close()
             return
@@ -124,7 +127,7 @@ class MetadataHttp:
 
     def _talk(self, connection: socket.socket, network_id: str, caller: str) -> None:
         try:
-            connection.settimeout(_SECONDS)
+            connection.settimeout(self._seconds)
             _Conversation(connection, network_id, caller, self._handler)
         except OSError as error:
             _log.debug("metadata caller %s in network %s: %s", caller, network_id, error)

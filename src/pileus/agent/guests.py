@@ -1,0 +1,74 @@
+"""Guests on this host: their taps are plugged, then the hypervisor makes them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+
+from ..compute.driver import ComputeDriver, GuestSpec, Observation
+from ..network.driver import HostNetwork
+
+
+def spec_of(spec: Mapping[str, Any]) -> GuestSpec:
+    """The specification that was written down as JSON. Raises ValueError when it is none."""
+    return msgspec.convert(spec, GuestSpec)
+
+
+def state_of(found: Observation) -> dict[str, Any]:
+    """What is reported of a guest."""
+    state = asdict(found)
+    del state["id"]
+    return state
+
+
+class GuestHandler:
+    """Makes guests real: the handler for desired objects of kind "guest".
+
+    Which taps are a guest's is known from its specification. After a restart every guest that
+    should be here is applied again; a tap that is nobody's once all guests are known again was
+    left by one whose removal was cut short, and goes too.
+    """
+
+    def __init__(self, driver: ComputeDriver, network: HostNetwork) -> None:
+        self._driver, self._network = driver, network
+        self._ports: dict[str, dict[str, str]] = {}  # guest → port → tap
+
+    def apply(self, key: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Plug the guest's interfaces and make it so."""
+        wanted = spec_of(spec)
+        ports = {nic.port_id: nic.tap for nic in wanted.nics}
+        old = self._ports.get(key, {})
+        self._ports[key] = old | ports
+        for nic in wanted.nics:
+            self._network.plug(nic.port_id, nic.tap, nic.mac, nic.mtu)
+        found = self._driver.ensure(wanted)
+        for port in old.keys() - ports.keys():
+            self._network.unplug(port, old[port])
+        self._ports[key] = ports
+        return state_of(found)
+
+    def remove(self, key: str) -> None:
+        """Destroy the guest, then take its taps away."""
+        self._driver.remove(key)
+        for port, tap in self._ports.get(key, {}).items():
+            self._network.unplug(port, tap)
+        if self._ports.pop(key, None) is None:
+            self._sweep({found.id for found in self._driver.observe()})
+
+    def _sweep(self, guests: set[str]) -> None:
+        """Unplug the taps of no guest, provided that every guest's own are known."""
+        # Taps first: one that is plugged after this is in `_ports` by then.
+        plugged = self._network.plugged()
+        known = dict(self._ports)
+        if not guests <= known.keys():
+            return
+        mine = {port for ports in known.values() for port in ports}
+        for port in plugged.keys() - mine:
+            self._network.unplug(port, plugged[port])
+
+    def observe(self) -> Mapping[str, Mapping[str, Any]]:
+        """What every guest on this host is now."""
+        found = {one.id: state_of(one) for one in self._driver.observe()}
+        self._sweep(set(found))
+        return found

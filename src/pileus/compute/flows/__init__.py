@@ -1,0 +1,1 @@
+"""Flows of the compute service, a file a verb."""

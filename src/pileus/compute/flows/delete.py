@@ -1,0 +1,35 @@
+"""Delete a server: its guest first, then all that it holds, then the row."""
+
+from ... import network, placement
+from ...core.flow import Flow, Run, Step, Wait
+from .. import instance_action
+from ..server import ServerTag
+from .create import POLL, server_of, still_there
+
+
+def remove(run: Run) -> Wait | None:
+    """Wait until no host has the guest; then give back what it holds, and mark the row deleted."""
+    if still_there(run.tx, run.subject):
+        return Wait(POLL)
+    tx, server = run.tx, server_of(run)
+    network.release_ports(tx, server.id)
+    placement.release(tx, server.id)
+    instance_action.finish(tx, server, run.row.request_id)
+    tx.remove_where(ServerTag, ServerTag.server_id == server.id)
+    tx.change(
+        server,
+        vm_state="deleted",
+        task_state=None,
+        power_state=0,
+        host=None,
+        group_id=None,
+        deleted_at=tx.now,
+        updated_at=tx.now,
+        admin_pass=None,
+        user_data=None,
+        fault=None,
+    )
+    return None
+
+
+DELETE = Flow("server.delete", Step(remove))

@@ -1,0 +1,110 @@
+"""Compute hosts: what they are, when they were last heard of, and how they register."""
+
+from datetime import timedelta
+
+from .. import placement
+from ..config import Config
+from ..core.db import Database, Tx
+from ..core.ids import derived
+from ..core.parts import Parts
+from ..core.resource import Resource, attr, now
+from ..core.types import Bool, Int, Json, Text, Uuid, When
+from .driver import ComputeDriver, HostFacts
+
+ZONE = "nova"
+CPU_RATIO, RAM_RATIO, DISK_RATIO = 4.0, 1.0, 1.0
+_DOWN_AFTER = timedelta(seconds=60)
+_MOST_RESERVED_MB = 512
+
+
+class ComputeHost(Resource):
+    """A host that runs guests. Its id is also that of its resource provider and hypervisor."""
+
+    one, many = "compute_host", "compute_hosts"
+
+    id = attr(Uuid(), key=True)
+    host = attr(Text(255), index=True)
+    hostname = attr(Text(255))
+    zone = attr(Text(255), default=ZONE)
+    hypervisor_type = attr(Text(64))
+    hypervisor_version = attr(Int())
+    accelerator = attr(Text(32))
+    arch = attr(Text(32))
+    cpu_model = attr(Text(255), default="")
+    vcpus = attr(Int())
+    memory_mb = attr(Int())
+    disk_gb = attr(Int())
+    traits = attr(Json(), default=list)
+    disabled = attr(Bool(), default=False)
+    disabled_reason = attr(Text(255), null=True)
+    forced_down = attr(Bool(), default=False)
+    created_at = attr(When(), default=now)
+    last_seen = attr(When(), default=now)
+
+    def up(self, tx: Tx) -> bool:
+        """Whether the host has been heard of lately and nobody says that it is down."""
+        return not self.forced_down and tx.now - self.last_seen < _DOWN_AFTER
+
+    @property
+    def service_id(self) -> str:
+        """The id of its nova-compute service."""
+        return derived("service", self.id)
+
+
+def host_id(host: str) -> str:
+    """The id of a host by its name."""
+    return derived("host", host)
+
+
+def host_report(parts: Parts) -> None:
+    """Write down that this process's host is there and what it has."""
+    facts = parts[ComputeDriver].facts()
+    name = parts[Config].host
+    parts[Database].run(lambda tx: register(tx, name, facts))
+
+
+def register(tx: Tx, host: str, facts: HostFacts) -> ComputeHost:
+    """Insert or refresh a host and its resource provider."""
+    values = {
+        "hostname": facts.hostname,
+        "hypervisor_type": facts.hypervisor_type,
+        "hypervisor_version": facts.hypervisor_version,
+        "accelerator": facts.accelerator,
+        "arch": facts.arch,
+        "cpu_model": facts.cpu_model,
+        "vcpus": facts.vcpus,
+        "memory_mb": facts.memory_mb,
+        "disk_gb": facts.disk_gb,
+        "traits": list(facts.traits),
+    }
+    row = tx.get(ComputeHost, host_id(host))
+    if row is not None and all(getattr(row, key) == value for key, value in values.items()):
+        tx.change(row, last_seen=tx.now)
+        return row
+    if row is None:
+        row = tx.add(ComputeHost(id=host_id(host), host=host, **values))
+    else:
+        tx.change(row, last_seen=tx.now, **values)
+    placement.provider_put(tx, row.id, facts.hostname, _inventories(facts), facts.traits)
+    return row
+
+
+def _inventories(facts: HostFacts) -> dict[str, placement.Inventory]:
+    # The hypervisor itself needs some memory; a quarter of a small host is enough for it.
+    reserved = min(_MOST_RESERVED_MB, facts.memory_mb // 4)
+    return {
+        "VCPU": _inventory(facts.vcpus, 0, CPU_RATIO),
+        "MEMORY_MB": _inventory(facts.memory_mb, reserved, RAM_RATIO),
+        "DISK_GB": _inventory(facts.disk_gb, 0, DISK_RATIO),
+    }
+
+
+def _inventory(total: int, reserved: int, ratio: float) -> placement.Inventory:
+    return placement.Inventory(
+        total=total,
+        reserved=reserved,
+        allocation_ratio=ratio,
+        min_unit=1,
+        max_unit=max(total, 1),
+        step_size=1,
+    )

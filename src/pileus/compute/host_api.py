@@ -1,0 +1,395 @@
+"""Availability zones, services, hypervisors: what the API shows of hosts."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from .. import placement
+from ..core.db import Tx
+from ..core.errors import BadRequest, Conflict, NotFound
+from ..core.types import Bool, Enum, Field, Object, Text
+from ..wire.context import Context, Response
+from ..wire.route import Route
+from .host import ComputeHost
+from .rules import rule
+from .server import Server, live
+
+_BINARY = "nova-compute"
+_SECOND = "%Y-%m-%dT%H:%M:%S.000000"
+_NUMBERS = (
+    "vcpus",
+    "vcpus_used",
+    "memory_mb",
+    "memory_mb_used",
+    "free_ram_mb",
+    "local_gb",
+    "local_gb_used",
+    "free_disk_gb",
+    "disk_available_least",
+    "running_vms",
+    "current_workload",
+)
+_CHANGE = Object(
+    {
+        "status": Enum("enabled", "disabled"),
+        "disabled_reason": Text(255, 1),
+        "forced_down": Bool(strings=True),
+    }
+)
+_OLD_CHANGE = Object(
+    {
+        "host": Field(Text(255, 1), required=True),
+        "binary": Field(Text(255, 1), required=True),
+        "disabled_reason": Text(255, 1),
+        "forced_down": Field(Bool(strings=True), since=(2, 11)),
+    }
+)
+
+
+def _hosts(tx: Tx) -> list[ComputeHost]:
+    return tx.all(ComputeHost, order=[ComputeHost.host])
+
+
+def list_zones(ctx: Context) -> object:
+    """Availability zones, without their hosts."""
+    return {"availabilityZoneInfo": _zones(ctx, False)}
+
+
+def detail_zones(ctx: Context) -> object:
+    """Availability zones, with hosts and services."""
+    return {"availabilityZoneInfo": _zones(ctx, True)}
+
+
+def _zones(ctx: Context, detail: bool) -> list[dict[str, Any]]:
+    zones: dict[str, list[ComputeHost]] = {}
+    for host in _hosts(ctx.tx):
+        zones.setdefault(host.zone, []).append(host)
+    found = []
+    for name, hosts in sorted(zones.items()):
+        shown = None
+        if detail:
+            shown = {host.host: {_BINARY: _zone_service(ctx, host)} for host in hosts}
+        available = any(not host.disabled and host.up(ctx.tx) for host in hosts)
+        found.append({"zoneName": name, "zoneState": {"available": available}, "hosts": shown})
+    return found
+
+
+def _zone_service(ctx: Context, host: ComputeHost) -> dict[str, Any]:
+    return {
+        "available": host.up(ctx.tx),
+        "active": not host.disabled,
+        "updated_at": host.last_seen.strftime(_SECOND),
+    }
+
+
+def _service(ctx: Context, host: ComputeHost) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "id": host.service_id if ctx.version >= (2, 53) else _number(host),
+        "binary": _BINARY,
+        "host": host.host,
+        "zone": host.zone,
+        "status": "disabled" if host.disabled else "enabled",
+        "state": "up" if host.up(ctx.tx) else "down",
+        "updated_at": host.last_seen.strftime(_SECOND),
+        "disabled_reason": host.disabled_reason,
+    }
+    return found | ({"forced_down": host.forced_down} if ctx.version >= (2, 11) else {})
+
+
+def _number(host: ComputeHost) -> int:
+    """The whole number that versions before 2.53 want as an id."""
+    return int(host.id.replace("-", "")[:7], 16)
+
+
+def list_services(ctx: Context) -> object:
+    """The services of all hosts."""
+    host, binary = ctx.request.get("host"), ctx.request.get("binary")
+    return {
+        "services": [
+            _service(ctx, row)
+            for row in _hosts(ctx.tx)
+            if host in (None, row.host) and binary in (None, _BINARY)
+        ]
+    }
+
+
+def update_service(ctx: Context) -> object:
+    """Enable, disable or force down a host's service; before 2.53 the path names the verb."""
+    verb = ctx.params["service_id"]
+    if ctx.version >= (2, 53):
+        host = _by_service(ctx, verb)
+        return {"service": _service(ctx, _apply(ctx, host, _CHANGE.parse(ctx.body, ctx.where)))}
+    if verb not in ("enable", "disable", "disable-log-reason", "force-down"):
+        raise NotFound("Unknown action")
+    body = _OLD_CHANGE.parse(ctx.body, ctx.where)
+    found = ctx.tx.one(ComputeHost, ComputeHost.host == body["host"])
+    if found is None or body["binary"] != _BINARY:
+        raise NotFound(f"Service {body['binary']} on host {body['host']} could not be found.")
+    return {"service": _old_answer(verb, _apply(ctx, found, _old_change(verb, body)))}
+
+
+def _old_change(verb: str, body: dict[str, Any]) -> dict[str, Any]:
+    if verb == "enable":
+        return {"status": "enabled"}
+    if verb == "force-down":
+        return {"forced_down": body.get("forced_down", True)}
+    if verb == "disable-log-reason" and "disabled_reason" not in body:
+        raise BadRequest("disabled_reason is required and missing.")
+    found = {"status": "disabled"}
+    return found | (
+        {"disabled_reason": body["disabled_reason"]} if verb == "disable-log-reason" else {}
+    )
+
+
+def _old_answer(verb: str, host: ComputeHost) -> dict[str, Any]:
+    shown: dict[str, Any] = {"host": host.host, "binary": _BINARY}
+    if verb == "force-down":
+        return shown | {"forced_down": host.forced_down}
+    shown["status"] = "disabled" if host.disabled else "enabled"
+    if verb == "disable-log-reason":
+        shown["disabled_reason"] = host.disabled_reason
+    return shown
+
+
+def _by_service(ctx: Context, service_id: str) -> ComputeHost:
+    for host in _hosts(ctx.tx):
+        if host.service_id == service_id:
+            return host
+    raise NotFound(f"Compute service {service_id[:255]} could not be found.")
+
+
+def _apply(ctx: Context, host: ComputeHost, body: dict[str, Any]) -> ComputeHost:
+    values: dict[str, Any] = {}
+    if "status" in body:
+        values["disabled"] = body["status"] == "disabled"
+        values["disabled_reason"] = body.get("disabled_reason")
+    elif "disabled_reason" in body:
+        raise BadRequest("disabled_reason goes with status 'disabled'.")
+    if body.get("status") == "enabled" and "disabled_reason" in body:
+        raise BadRequest("disabled_reason goes with status 'disabled'.")
+    if "forced_down" in body:
+        values["forced_down"] = body["forced_down"]
+    if not values:
+        raise BadRequest("Give status, disabled_reason or forced_down.")
+    ctx.tx.change(host, **values)
+    return host
+
+
+def delete_service(ctx: Context) -> object:
+    """Forget a host that is gone. Raises Conflict while servers are on it."""
+    host = _by_service(ctx, ctx.params["service_id"])
+    if ctx.tx.exists(Server, Server.host == host.host, live()):
+        raise Conflict(f"Unable to delete compute service that is hosting instances: {host.host}.")
+    placement.provider_remove(ctx.tx, host.id)
+    ctx.tx.remove(host)
+    return Response(204)
+
+
+def _brief(ctx: Context, host: ComputeHost) -> dict[str, Any]:
+    return {
+        "id": host.id if ctx.version >= (2, 53) else _number(host),
+        "hypervisor_hostname": host.hostname,
+        "state": "up" if host.up(ctx.tx) else "down",
+        "status": "disabled" if host.disabled else "enabled",
+    }
+
+
+def _count_by_host(tx: Tx, *where: "sa.ColumnElement[bool]") -> dict[str, int]:
+    query = sa.select(Server.host, sa.func.count()).where(*where).group_by(Server.host)
+    rows: Iterable[Any] = tx.execute(query)
+    return {row[0]: int(row[1]) for row in rows if row[0]}
+
+
+class Usage:
+    """What all hosts have and use, read in three queries."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._used = placement.usages(tx)
+        self._guests = _count_by_host(tx, live())
+        self._busy = _count_by_host(tx, live(), Server.task_state.is_not(None))
+
+    def of(self, host: ComputeHost) -> dict[str, int]:
+        """The numbers of one host, as the API calls them."""
+        used = {k: v.used for k, v in self._used.get(host.id, {}).items()}
+        cpus, ram, disk = (used.get(n, 0) for n in ("VCPU", "MEMORY_MB", "DISK_GB"))
+        return {
+            "vcpus": host.vcpus,
+            "vcpus_used": cpus,
+            "memory_mb": host.memory_mb,
+            "memory_mb_used": ram,
+            "free_ram_mb": host.memory_mb - ram,
+            "local_gb": host.disk_gb,
+            "local_gb_used": disk,
+            "free_disk_gb": host.disk_gb - disk,
+            "disk_available_least": host.disk_gb - disk,
+            "running_vms": self._guests.get(host.host, 0),
+            "current_workload": self._busy.get(host.host, 0),
+        }
+
+
+def _detail(
+    ctx: Context, host: ComputeHost, usage: Usage | None, guests: dict[str, list[Any]] | None
+) -> dict[str, Any]:
+    service_id = host.service_id if ctx.version >= (2, 53) else _number(host)
+    shown = _brief(ctx, host) | {
+        "host_ip": "127.0.0.1",
+        "hypervisor_type": host.hypervisor_type,
+        "hypervisor_version": host.hypervisor_version,
+        "service": {
+            "host": host.host,
+            "id": service_id,
+            "disabled_reason": host.disabled_reason,
+        },
+    }
+    if usage is not None:
+        info = {"arch": host.arch, "model": host.cpu_model, "accelerator": host.accelerator}
+        shown |= usage.of(host)
+        shown["cpu_info"] = info if ctx.version >= (2, 28) else str(info)
+    else:
+        shown["uptime"] = None
+    if guests is not None and guests.get(host.host):
+        shown["servers"] = guests[host.host]
+    return shown
+
+
+def _with_servers(ctx: Context) -> dict[str, list[Any]] | None:
+    text = ctx.request.get("with_servers")
+    if ctx.version < (2, 53) or not text or not Bool().read(text, ctx.where.at("with_servers")):
+        return None
+    return _guests(ctx.tx)
+
+
+def _guests(tx: Tx) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for server in tx.all(Server, Server.host.is_not(None), live()):
+        item = {"uuid": server.id, "name": server.name}
+        found.setdefault(server.host or "", []).append(item)
+    return found
+
+
+def _matching(ctx: Context) -> list[ComputeHost]:
+    pattern = ctx.request.get("hypervisor_hostname_pattern")
+    hosts = _hosts(ctx.tx)
+    if pattern is None or ctx.version < (2, 53):
+        return hosts
+    found = [host for host in hosts if pattern in host.hostname]
+    if not found:
+        raise NotFound(f"No hypervisor matching '{pattern[:255]}' could be found.")
+    return found
+
+
+def list_hypervisors(ctx: Context) -> object:
+    """Ids and names of hypervisors."""
+    guests = _with_servers(ctx)
+    items = []
+    for host in _matching(ctx):
+        item = _brief(ctx, host)
+        if guests is not None and guests.get(host.host):
+            item["servers"] = guests[host.host]
+        items.append(item)
+    return {"hypervisors": items}
+
+
+def detail_hypervisors(ctx: Context) -> object:
+    """Hypervisors in full; from 2.88 without what placement says better."""
+    usage = Usage(ctx.tx) if ctx.version < (2, 88) else None
+    guests = _with_servers(ctx)
+    return {"hypervisors": [_detail(ctx, host, usage, guests) for host in _matching(ctx)]}
+
+
+def show_hypervisor(ctx: Context) -> object:
+    """One hypervisor."""
+    host = _hypervisor(ctx)
+    usage = Usage(ctx.tx) if ctx.version < (2, 88) else None
+    return {"hypervisor": _detail(ctx, host, usage, _with_servers(ctx))}
+
+
+def _hypervisor(ctx: Context) -> ComputeHost:
+    key = ctx.params["hypervisor_id"]
+    for host in _hosts(ctx.tx):
+        if key == (host.id if ctx.version >= (2, 53) else str(_number(host))):
+            return host
+    raise NotFound(f"Compute host {key[:255]} could not be found.")
+
+
+def uptime(ctx: Context) -> object:
+    """How long a hypervisor is up, before 2.88; nobody counts that here."""
+    return {"hypervisor": _brief(ctx, _hypervisor(ctx)) | {"uptime": ""}}
+
+
+def search(ctx: Context) -> object:
+    """Hypervisors whose name holds a text, before 2.53."""
+    return {"hypervisors": [_brief(ctx, host) for host in _named(ctx)]}
+
+
+def servers_on(ctx: Context) -> object:
+    """Hypervisors whose name holds a text, with their servers, before 2.53."""
+    guests = _guests(ctx.tx)
+    return {
+        "hypervisors": [
+            _brief(ctx, host) | {"servers": guests.get(host.host, [])} for host in _named(ctx)
+        ]
+    }
+
+
+def _named(ctx: Context) -> list[ComputeHost]:
+    text = ctx.params["hypervisor_id"]
+    found = [host for host in _hosts(ctx.tx) if text in host.hostname]
+    if not found:
+        raise NotFound(f"No hypervisor matching '{text[:255]}' could be found.")
+    return found
+
+
+def statistics(ctx: Context) -> object:
+    """Sums over all hypervisors, before 2.88."""
+    usage, hosts = Usage(ctx.tx), _hosts(ctx.tx)
+    each = [usage.of(host) for host in hosts]
+    names = [
+        "vcpus",
+        "vcpus_used",
+        "memory_mb",
+        "memory_mb_used",
+        "free_ram_mb",
+        "local_gb",
+        "local_gb_used",
+        "free_disk_gb",
+        "disk_available_least",
+        "running_vms",
+        "current_workload",
+    ]
+    total = {name: sum(one[name] for one in each) for name in names}
+    return {"hypervisor_statistics": {"count": len(hosts)} | total}
+
+
+_HYPER = "/v2.1/os-hypervisors"
+_ONE = _HYPER + "/{hypervisor_id}"
+_SERVICE = "/v2.1/os-services"
+_ZONE = "/v2.1/os-availability-zone"
+_H = "os-hypervisors:"
+ROUTES = (
+    Route("GET", _ZONE, list_zones, policy=rule("os-availability-zone:list")),
+    Route("GET", _ZONE + "/detail", detail_zones, policy=rule("os-availability-zone:detail")),
+    Route("GET", _SERVICE, list_services, policy=rule("os-services:list")),
+    Route("PUT", _SERVICE + "/{service_id}", update_service, policy=rule("os-services:update")),
+    Route(
+        "DELETE",
+        _SERVICE + "/{service_id}",
+        delete_service,
+        policy=rule("os-services:delete"),
+        since=(2, 53),
+    ),
+    Route("GET", _HYPER, list_hypervisors, policy=rule(_H + "list")),
+    Route("GET", _HYPER + "/detail", detail_hypervisors, policy=rule(_H + "list-detail")),
+    Route(
+        "GET",
+        _HYPER + "/statistics",
+        statistics,
+        policy=rule(_H + "statistics"),
+        until=(2, 87),
+    ),
+    Route("GET", _ONE, show_hypervisor, policy=rule(_H + "show")),
+    Route("GET", _ONE + "/uptime", uptime, policy=rule(_H + "uptime"), until=(2, 87)),
+    Route("GET", _ONE + "/search", search, policy=rule(_H + "search"), until=(2, 52)),
+    Route("GET", _ONE + "/servers", servers_on, policy=rule(_H + "servers"), until=(2, 52)),
+)

@@ -1,0 +1,101 @@
+"""Choosing a host: placement says where there is room, the rest is asked here."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import placement
+from ..core.db import Tx
+from .group import ServerGroup
+from .host import ComputeHost
+from .server import Server, live
+
+
+class NoValidHost(Exception):
+    """No host can take the server; the message says how many each constraint left."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a server needs of a host."""
+
+    resources: Mapping[str, int]
+    zone: str = ""
+    host: str = ""  # this one and no other
+    group_id: str | None = None
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    avoid: Collection[str] = ()  # hosts that have failed with it already
+
+
+def needs(flavor: Mapping[str, Any], root_gb: int = 0) -> dict[str, int]:
+    """What a server of this flavor takes of its host, by resource class."""
+    disk = (flavor["disk"] or root_gb) + flavor["ephemeral"] + -(-flavor["swap"] // 1024)
+    found = {"VCPU": flavor["vcpus"], "MEMORY_MB": flavor["ram"], "DISK_GB": disk}
+    return {name: amount for name, amount in found.items() if amount}
+
+
+def choose(tx: Tx, wish: Wish) -> ComputeHost:
+    """The fitting host with the most memory left. Raises NoValidHost."""
+    candidates, funnel = placement.candidates(tx, wish.resources)
+    total, steps = funnel.steps[0][1], list(funnel.steps[1:])
+    free = {c.provider_id: c.free.get("MEMORY_MB", 0) for c in candidates}
+    hosts = [h for h in tx.all(ComputeHost) if h.id in free] if free else []
+    for text, keep in _filters(tx, wish):
+        if not hosts:
+            break
+        hosts = [host for host in hosts if keep(host)]
+        steps.append((text, len(hosts)))
+    if not hosts:
+        raise NoValidHost(_explain(total, steps))
+    return max(hosts, key=lambda host: (free[host.id], host.host))
+
+
+def _explain(total: int, steps: list[tuple[str, int]]) -> str:
+    parts = [f"{total} host{'' if total == 1 else 's'} at the start"]
+    parts += [f"{text} left {left}" for text, left in steps]
+    return "No valid host was found: " + "; ".join(parts) + "."
+
+
+def _filters(tx: Tx, wish: Wish) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = [
+        ("enabled and up", lambda h: not h.disabled and h.up(tx)),
+    ]
+    if wish.zone:
+        found.append((f"availability zone {wish.zone}", lambda h: h.zone == wish.zone))
+    if wish.host:
+        found.append((f"host {wish.host}", lambda h: wish.host in (h.host, h.hostname)))
+    if wish.avoid:
+        found.append(("not tried before", lambda h: h.host not in wish.avoid))
+    return found + _hinted(tx, wish)
+
+
+def _hinted(tx: Tx, wish: Wish) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for hint, keep in (("same_host", True), ("different_host", False)):
+        ids = wish.hints.get(hint)
+        if ids:
+            near = _hosts_of(tx, [ids] if isinstance(ids, str) else list(ids))
+            found.append((hint, lambda h, near=near, keep=keep: (h.host in near) == keep))
+    group = tx.get(ServerGroup, wish.group_id) if wish.group_id else None
+    if group is None:
+        return found
+    counts = _members_on(tx, group.id)
+    if group.policy in ("affinity", "soft-affinity") and counts:
+        if group.policy == "affinity":
+            found.append(("server group affinity", lambda h: h.host in counts))
+    elif group.policy == "anti-affinity":
+        most = int(group.rules.get("max_server_per_host", 1))
+        found.append(("server group anti-affinity", lambda h: counts.get(h.host, 0) < most))
+    return found
+
+
+def _hosts_of(tx: Tx, ids: list[str]) -> set[str]:
+    return {s.host for s in tx.all(Server, Server.id.in_(ids), live()) if s.host}
+
+
+def _members_on(tx: Tx, group_id: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for member in tx.all(Server, Server.group_id == group_id, live()):
+        if member.host:
+            found[member.host] = found.get(member.host, 0) + 1
+    return found

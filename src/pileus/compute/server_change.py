@@ -1,0 +1,127 @@
+"""Updating and deleting servers, and the short actions that need no flow."""
+
+from typing import Any
+
+from ..core import flow
+from ..core.errors import BadRequest, Conflict
+from ..core.types import AnyOf, Enum, Field, Ip, Object, Text
+from ..wire.context import Context, Response
+from ..wire.route import Route
+from . import instance_action, server_body
+from .flows.create import POLL, fail, still_there
+from .flows.delete import DELETE
+from .rules import rule
+from .server import Server, find, unlocked
+from .server_view import View
+
+_UPDATE = Object(
+    {
+        "name": server_body.NAME,
+        "OS-DCF:diskConfig": Enum("AUTO", "MANUAL"),
+        "accessIPv4": Field(AnyOf(Ip(4), Enum("")), null=True),
+        "accessIPv6": Field(AnyOf(Ip(6), Enum("")), null=True),
+        "description": Field(Text(255), null=True, since=(2, 19)),
+        "hostname": Field(server_body.HOSTNAME, since=(2, 90)),
+    }
+)
+_COLUMNS = {
+    "name": "name",
+    "OS-DCF:diskConfig": "disk_config",
+    "accessIPv4": "access_ip_v4",
+    "accessIPv6": "access_ip_v6",
+    "description": "description",
+    "hostname": "hostname",
+}
+_STATE = Object({"state": Field(Enum("active", "error"), required=True)})
+
+
+def update(ctx: Context) -> object:
+    """Change what a server is called and where it says that it is reached."""
+    body = _UPDATE.parse(ctx.inner("server"), ctx.where.at("server"))
+    server = find(ctx, "servers:update")
+    values: dict[str, Any] = {_COLUMNS[key]: value for key, value in body.items()}
+    for name in ("access_ip_v4", "access_ip_v6"):
+        if name in values:
+            values[name] = values[name] or None
+    if values:
+        ctx.tx.change(server, updated_at=ctx.tx.now, **values)
+    return {"server": View(ctx, [server], "update")(server)}
+
+
+def delete(ctx: Context) -> object:
+    """Delete a server, whatever it is doing."""
+    _delete(ctx, find(ctx, "servers:delete"))
+    return Response(204)
+
+
+def force_delete(ctx: Context) -> object:
+    """Delete a server at once, which is what every delete does here."""
+    _delete(ctx, find(ctx, "os-deferred-delete:force"))
+    return Response(202)
+
+
+def _delete(ctx: Context, server: Server) -> None:
+    unlocked(ctx, server)
+    if server.task_state == "deleting":
+        return
+    ctx.tx.change(server, task_state="deleting", updated_at=ctx.tx.now)
+    instance_action.begin(ctx, server, "delete", "compute_terminate_instance")
+    # Where there is no guest to wait for, the flow has its turn at once.
+    waits = still_there(ctx.tx, server.id)
+    flow.turn(ctx.tx, DELETE, server.id, ctx.request_id, after=POLL if waits else 0.0)
+
+
+def lock(ctx: Context) -> object:
+    """Keep everybody but admins from changing the server."""
+    wanted = ctx.body["lock"]
+    reason = None
+    if wanted is not None:
+        if ctx.version < (2, 73):
+            raise BadRequest("The action lock takes no arguments: its value must be null.")
+        shape = Object({"locked_reason": Text(255, 1)})
+        reason = shape.parse(wanted, ctx.where.at("lock")).get("locked_reason")
+    server = find(ctx, "os-lock-server:lock")
+    by = "owner" if server.project_id == ctx.who.project_id else "admin"
+    instance_action.begin(ctx, server, "lock")
+    ctx.tx.change(server, locked_by=by, locked_reason=reason, updated_at=ctx.tx.now)
+    return Response(202)
+
+
+def unlock(ctx: Context) -> object:
+    """Let the server be changed again; what an admin locked, only an admin unlocks."""
+    server = find(ctx, "os-lock-server:unlock")
+    if server.locked_by == "admin":
+        ctx.require(rule("os-lock-server:unlock:unlock_override"), server.target)
+    instance_action.begin(ctx, server, "unlock")
+    ctx.tx.change(server, locked_by=None, locked_reason=None, updated_at=ctx.tx.now)
+    return Response(202)
+
+
+def reset_state(ctx: Context) -> object:
+    """Call a server active or in error, for an admin who knows better."""
+    body = _STATE.parse(ctx.inner("os-resetState"), ctx.where.at("os-resetState"))
+    server = find(ctx, "os-admin-actions:reset_state")
+    if flow.find(ctx.tx, server.id) is not None:
+        raise Conflict(f"Cannot 'reset_state' instance {server.id} while a change is under way")
+    instance_action.begin(ctx, server, "os-resetState")
+    if body["state"] == "active":
+        if server.host is None:
+            raise Conflict(
+                f"Instance {server.id} holds nothing on any host, so it cannot be active."
+            )
+        ctx.tx.change(server, vm_state="active", task_state=None, updated_at=ctx.tx.now)
+    else:
+        fail(ctx.tx, server, "An admin has put this server into the state error.")
+    return Response(202)
+
+
+_ONE = "/v2.1/servers/{server_id}"
+_ACTION = _ONE + "/action"
+ROUTES = (
+    Route("PUT", _ONE, update),
+    Route("DELETE", _ONE, delete),
+    Route("POST", _ACTION, force_delete, action="forceDelete"),
+    Route("POST", _ACTION, lock, action="lock"),
+    Route("POST", _ACTION, unlock, action="unlock"),
+    Route("POST", _ACTION, reset_state, action="os-resetState"),
+)

@@ -1,0 +1,49 @@
+"""What must be true of the identity service's rows."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from ..core.audit import Invariant
+from ..core.db import Tx
+from ..core.parts import Parts
+from ..core.resource import Resource
+from .rows import Assignment, Domain, Endpoint, Group, Project, User
+
+
+def _assigned(_parts: Parts, tx: Tx) -> Iterable[str]:
+    kinds: tuple[tuple[str, sa.Column[str], sa.Column[str], type[Resource]], ...] = (
+        ("user", Assignment.actor, Assignment.actor_id, User),
+        ("group", Assignment.actor, Assignment.actor_id, Group),
+        ("project", Assignment.target, Assignment.target_id, Project),
+        ("domain", Assignment.target, Assignment.target_id, Domain),
+    )
+    for word, kind, key, cls in kinds:
+        there = sa.exists().where(cls.table.c.id == key)
+        for row in tx.all(Assignment, kind == word, ~there):
+            gone = row.actor_id if kind is Assignment.actor else row.target_id
+            yield f"role {row.role_id} is assigned, but the {word} {gone} is gone"
+
+
+def _trees(_parts: Parts, tx: Tx) -> Iterable[str]:
+    above = Project.table.alias()
+    there = sa.exists().where(above.c.id == Project.parent_id)
+    inside = sa.exists().where(
+        above.c.id == Project.parent_id, above.c.domain_id == Project.domain_id
+    )
+    for row in tx.all(Project, Project.parent_id != Project.domain_id, ~there):
+        yield f"project {row.id}: its parent {row.parent_id} is gone"
+    for row in tx.all(Project, Project.parent_id != Project.domain_id, there, ~inside):
+        yield f"project {row.id}: its parent {row.parent_id} is in another domain"
+
+
+def _endpoints(_parts: Parts, tx: Tx) -> Iterable[str]:
+    for row in tx.all(Endpoint, Endpoint.interface.not_in(["public", "internal", "admin"])):
+        yield f"endpoint {row.id} has the interface {row.interface!r}"
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    Invariant("identity.assignments", "Every assignment has its actor and its target", _assigned),
+    Invariant("identity.trees", "Every project's parent is in its domain", _trees),
+    Invariant("identity.endpoints", "Every endpoint has a known interface", _endpoints),
+)

@@ -1,0 +1,131 @@
+"""What can be done with a token that is out: show, check and revoke it; and what it opens."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..core.db import Tx
+from ..core.errors import BadRequest, Forbidden, NotFound, Unauthorized
+from ..wire.context import Context, Response
+from ..wire.route import Route
+from . import token_body
+from .catalog import filled
+from .revision import current, revoke
+from .rows import Assignment, Domain, Member, Project
+from .standing import SYSTEM
+from .tokens import Tokens, Understood
+
+# Services let long work finish under a token that expired meanwhile (`?allow_expired=1`).
+_LATE_HOURS = 48.0
+
+
+def subject(ctx: Context, rule: str) -> tuple[str, Understood]:
+    """The token in X-Subject-Token, which the caller may see. Raises NotFound."""
+    token = ctx.request.headers.get("x-subject-token", "")
+    if not token:
+        raise BadRequest("The header X-Subject-Token is missing: it names the token to look at.")
+    late = 0.0
+    if (ctx.request.get("allow_expired") or "") in ("1", "true", "True"):
+        late = _LATE_HOURS
+    try:
+        found = ctx.parts[Tokens].understand(ctx.tx, token, late)
+    except Unauthorized:
+        ctx.require(rule, {"target.token.user_id": None})
+        raise NotFound("The token in X-Subject-Token is not valid.") from None
+    ctx.require(rule, {"target.token.user_id": found.user.id})
+    return token, found
+
+
+def show(ctx: Context) -> Response:
+    """GET and HEAD /v3/auth/tokens."""
+    head = ctx.request.method == "HEAD"
+    rule = "identity:check_token" if head else "identity:validate_token"
+    token, found = subject(ctx, rule)
+    headers = {"X-Subject-Token": token, "Vary": "X-Auth-Token"}
+    stored = ctx.parts[Tokens].snapshot(ctx.tx, found.revision).catalog
+    body = token_body.body(found, stored, ctx.request.get("nocatalog") is None)
+    return Response(200, body, headers)
+
+
+def remove(ctx: Context) -> None:
+    """DELETE /v3/auth/tokens."""
+    _, found = subject(ctx, "identity:revoke_token")
+    revoke(ctx.tx, ctx.parts[Tokens].hours, f"audit:{found.payload.audit_ids[0]}")
+
+
+def show_catalog(ctx: Context) -> object:
+    """GET /v3/auth/catalog: for a token with a scope."""
+    who = ctx.who
+    if not (who.project_id or who.domain_id or who.system):
+        raise Forbidden("This token is for no project, domain or system, so it has no catalog.")
+    stored = ctx.parts[Tokens].snapshot(ctx.tx, current(ctx.tx)).catalog
+    here = ctx.url("/v3/auth/catalog")
+    links = {"self": here, "previous": None, "next": None}
+    return {"catalog": filled(stored, who.project_id, who.user_id), "links": links}
+
+
+def projects(tx: Tx, user_id: str) -> list[Project]:
+    """The enabled projects that the user has a role on."""
+    plain, down = _targets(tx, user_id)
+    found = tx.all(
+        Project,
+        Project.enabled.is_(True),
+        sa.or_(Project.id.in_(plain), Project.domain_id.in_(down), Project.parent_id.in_(down)),
+        order=[Project.name],
+    )
+    if not down:
+        return found
+    # A role inherited from a project reaches all below it, however deep.
+    seen = {p.id for p in found}
+    edge = [p.id for p in found if p.parent_id in down and p.domain_id not in down]
+    while edge:
+        deeper = tx.all(Project, Project.enabled.is_(True), Project.parent_id.in_(edge))
+        fresh = [p for p in deeper if p.id not in seen]
+        found += fresh
+        seen |= {p.id for p in fresh}
+        edge = [p.id for p in fresh]
+    return found
+
+
+def _targets(tx: Tx, user_id: str) -> tuple[list[str], list[str]]:
+    groups = [m.group_id for m in tx.all(Member, Member.user_id == user_id)]
+    rows = tx.all(Assignment, Assignment.actor_id.in_([user_id, *groups]))
+    plain = {r.target_id for r in rows if not r.inherited}
+    return sorted(plain), sorted({r.target_id for r in rows if r.inherited})
+
+
+def list_projects(ctx: Context) -> object:
+    """GET /v3/auth/projects."""
+    from .project import shown
+
+    found = projects(ctx.tx, ctx.who.user_id)
+    return ctx.service.page(ctx, "projects", shown(ctx, found), "")
+
+
+def list_domains(ctx: Context) -> object:
+    """GET /v3/auth/domains."""
+    from .domain import shown
+
+    plain, _ = _targets(ctx.tx, ctx.who.user_id)
+    found = ctx.tx.all(Domain, Domain.enabled.is_(True), Domain.id.in_(plain), order=[Domain.name])
+    return ctx.service.page(ctx, "domains", shown(ctx, found), "")
+
+
+def list_system(ctx: Context) -> object:
+    """GET /v3/auth/system: `{"system": [{"all": true}]}` for who has a role on the system."""
+    plain, _ = _targets(ctx.tx, ctx.who.user_id)
+    found: list[dict[str, Any]] = [{"all": True}] if SYSTEM in plain else []
+    return {"system": found, "links": {"self": ctx.url("/v3/auth/system")}}
+
+
+def routes() -> tuple[Route, ...]:
+    """The routes of tokens that are out."""
+    at = "/v3/auth"
+    return (
+        Route("GET", f"{at}/tokens", show),
+        Route("DELETE", f"{at}/tokens", remove, status=204),
+        Route("GET", f"{at}/catalog", show_catalog, policy="identity:get_auth_catalog"),
+        Route("GET", f"{at}/projects", list_projects, policy="identity:get_auth_projects"),
+        Route("GET", f"{at}/domains", list_domains, policy="identity:get_auth_domains"),
+        Route("GET", f"{at}/system", list_system, policy="identity:get_auth_system"),
+    )

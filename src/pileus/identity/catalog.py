@@ -1,0 +1,67 @@
+"""The catalog: which services there are and where, as one project sees it."""
+
+import re
+from typing import Any
+
+from ..core.db import Tx
+from .rows import CatalogService, Endpoint
+
+_FIELD = re.compile(r"\$\((\w+)\)s|%\((\w+)\)s")
+_PROJECT = ("project_id", "tenant_id")
+
+
+def catalog(tx: Tx) -> list[dict[str, Any]]:
+    """Enabled services with their enabled endpoints, URLs as they are stored."""
+    found: dict[str, dict[str, Any]] = {}
+    for service in tx.all(
+        CatalogService, CatalogService.enabled.is_(True), order=[CatalogService.type]
+    ):
+        found[service.id] = {
+            "endpoints": [],
+            "id": service.id,
+            "type": service.type,
+            "name": service.name,
+        }
+    for endpoint in tx.all(
+        Endpoint, Endpoint.enabled.is_(True), order=[Endpoint.interface, Endpoint.id]
+    ):
+        if endpoint.service_id in found:
+            found[endpoint.service_id]["endpoints"].append(
+                {
+                    "id": endpoint.id,
+                    "interface": endpoint.interface,
+                    "region_id": endpoint.region_id,
+                    "region": endpoint.region_id,
+                    "url": endpoint.url,
+                }
+            )
+    return list(found.values())
+
+
+def filled(stored: list[dict[str, Any]], project_id: str, user_id: str) -> list[dict[str, Any]]:
+    """The catalog for one project: URLs that need a project are left out when there is none."""
+    values = {"project_id": project_id, "tenant_id": project_id, "user_id": user_id}
+    found = []
+    for service in stored:
+        endpoints = service["endpoints"]
+        if any(_FIELD.search(e["url"]) for e in endpoints):
+            there = [_fill(e, values) for e in endpoints]
+            service = service | {"endpoints": [e for e in there if e is not None]}
+        found.append(service)
+    return found
+
+
+def _fill(endpoint: dict[str, Any], values: dict[str, str]) -> dict[str, Any] | None:
+    wanted = {a or b for a, b in _FIELD.findall(endpoint["url"])}
+    if any(not values.get(name) for name in wanted):
+        return None
+    url = _FIELD.sub(lambda m: values[m[1] or m[2]], endpoint["url"])
+    return endpoint | {"url": url}
+
+
+def fields(url: str) -> set[str]:
+    """The names that a stored URL leaves open."""
+    return {a or b for a, b in _FIELD.findall(url)}
+
+
+KNOWN_FIELDS = frozenset({*_PROJECT, "user_id"})

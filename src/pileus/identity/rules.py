@@ -1,0 +1,117 @@
+"""The policy rules: upstream's names, so that an operator's policy.yaml works, modern defaults."""
+
+from collections.abc import Iterable, Iterator
+
+from ..core.policy import Rule
+
+_ADMIN = "rule:admin_required"
+_READ = f"{_ADMIN} or (role:reader and system_scope:all)"
+_OWNER = "user_id:%(target.user.id)s"
+
+
+def _in_domain(role: str, *targets: str) -> str:
+    """A role on the domain that every one of the targets belongs to."""
+    return f"(role:{role} and " + " and ".join(f"domain_id:%({t})s" for t in targets) + ")"
+
+
+_USER = "target.user.domain_id"
+_GROUP = "target.group.domain_id"
+_PROJECT = "target.project.domain_id"
+_DOMAIN = "target.domain.id"
+_PAIRS = [(a, t) for a in (_USER, _GROUP) for t in (_PROJECT, _DOMAIN)]
+
+
+def _on_grant(role: str) -> str:
+    return "(" + " or ".join(_in_domain(role, *pair) for pair in _PAIRS) + ")"
+
+
+_ROLE_FITS = "(domain_id:%(target.role.domain_id)s or 'None':%(target.role.domain_id)s)"
+_GRANT = (
+    f"{_ADMIN} or ({_on_grant('admin')} and {_ROLE_FITS})"
+    f" or ({_on_grant('manager')} and rule:domain_managed_target_role)"
+)
+_PROJECT_READ = f"{_READ} or {_in_domain('reader', _PROJECT)} or project_id:%(target.project.id)s"
+_PROJECT_WRITE = f"{_ADMIN} or {_in_domain('manager', _PROJECT)}"
+_LIST = f"{_READ} or {_in_domain('reader', 'target.domain_id')}"
+
+_SHARED = {
+    "admin_required": "role:admin",
+    "service_role": "role:service",
+    "service_or_admin": "rule:admin_required or rule:service_role",
+    "owner": "user_id:%(user_id)s",
+    "admin_or_owner": "rule:admin_required or rule:owner",
+    "token_subject": "user_id:%(target.token.user_id)s",
+    "domain_managed_target_role": (
+        "'manager':%(target.role.name)s or 'member':%(target.role.name)s"
+        " or 'reader':%(target.role.name)s"
+    ),
+}
+
+_IDENTITY = {
+    "get_user": f"{_READ} or {_in_domain('reader', _USER)} or {_OWNER}",
+    "list_users": _LIST,
+    "create_user update_user delete_user": f"{_ADMIN} or {_in_domain('manager', _USER)}",
+    "list_projects_for_user list_domains_for_user": "",
+    "get_project list_project_tags get_project_tag": _PROJECT_READ,
+    "list_projects": _LIST,
+    "list_user_projects": f"{_READ} or {_in_domain('reader', _USER)} or {_OWNER}",
+    "create_project update_project delete_project": _PROJECT_WRITE,
+    "update_project_tags create_project_tag delete_project_tags delete_project_tag": _PROJECT_WRITE,
+    "get_domain": (
+        f"{_READ} or domain_id:%(target.domain.id)s or project_domain_id:%(target.domain.id)s"
+    ),
+    "list_domains": f"{_READ} or {_in_domain('reader', _DOMAIN)}",
+    "create_domain update_domain delete_domain": _ADMIN,
+    "get_group list_users_in_group": f"{_READ} or {_in_domain('reader', _GROUP)}",
+    "list_groups": _LIST,
+    "list_groups_for_user": f"{_READ} or {_in_domain('reader', _USER)} or {_OWNER}",
+    "create_group update_group delete_group": f"{_ADMIN} or {_in_domain('manager', _GROUP)}",
+    "check_user_in_group": f"{_READ} or {_in_domain('reader', _GROUP, _USER)}",
+    "add_user_to_group remove_user_from_group": (
+        f"{_ADMIN} or {_in_domain('manager', _GROUP, _USER)}"
+    ),
+    "get_role": f"{_READ} or (role:manager and rule:domain_managed_target_role)",
+    "list_roles": f"{_READ} or (role:manager and domain_id:%(domain_id)s)",
+    "get_domain_role list_domain_roles": _READ,
+    "create_role update_role delete_role": _ADMIN,
+    "create_domain_role update_domain_role delete_domain_role": _ADMIN,
+    "get_implied_role list_implied_roles check_implied_role list_role_inference_rules": _READ,
+    "create_implied_role delete_implied_role": _ADMIN,
+    "check_grant": f"{_READ} or ({_on_grant('reader')} and {_ROLE_FITS})",
+    "list_grants": f"{_READ} or {_on_grant('reader')}",
+    "create_grant revoke_grant": _GRANT,
+    "list_system_grants_for_user check_system_grant_for_user": _READ,
+    "create_system_grant_for_user revoke_system_grant_for_user": _ADMIN,
+    "list_system_grants_for_group check_system_grant_for_group": _READ,
+    "create_system_grant_for_group revoke_system_grant_for_group": _ADMIN,
+    "list_role_assignments": _LIST,
+    "list_role_assignments_for_tree": (
+        f"{_READ} or {_in_domain('reader', _PROJECT)}"
+        " or (role:admin and project_id:%(target.project.id)s)"
+    ),
+    "get_application_credential list_application_credentials": f"{_READ} or rule:owner",
+    "create_application_credential": "rule:owner",
+    "delete_application_credential": "rule:admin_or_owner",
+    "get_access_rule list_access_rules": f"(role:reader and system_scope:all) or {_OWNER}",
+    "delete_access_rule": f"(role:admin and system_scope:all) or {_OWNER}",
+    "get_service list_services get_endpoint list_endpoints": _READ,
+    "create_service update_service delete_service": _ADMIN,
+    "create_endpoint update_endpoint delete_endpoint": _ADMIN,
+    "get_region list_regions": "",
+    "create_region update_region delete_region": _ADMIN,
+    "get_auth_catalog get_auth_projects get_auth_domains get_auth_system": "",
+    "check_token": f"{_READ} or rule:token_subject",
+    "validate_token": f"{_READ} or rule:service_role or rule:token_subject",
+    "revoke_token": f"{_ADMIN} or rule:token_subject",
+}
+
+
+def _all() -> Iterator[Rule]:
+    for name, check in _SHARED.items():
+        yield Rule(name, check)
+    for names, check in _IDENTITY.items():
+        for name in names.split():
+            yield Rule(f"identity:{name}", check)
+
+
+RULES: Iterable[Rule] = tuple(_all())

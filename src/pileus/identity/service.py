@@ -1,0 +1,47 @@
+"""The identity service as the wire sees it."""
+
+from ..wire import faults, pages
+from ..wire.route import Route
+from ..wire.service import Service
+from . import (
+    access_rule,
+    application_credential,
+    assignment,
+    auth,
+    auth_tokens,
+    domain,
+    endpoint,
+    grant,
+    group,
+    project,
+    project_tag,
+    role,
+    user,
+    versions,
+)
+from .rules import RULES
+
+SERVICE = Service(
+    type="identity",
+    name="keystone",
+    path="/identity",
+    routes=(
+        *versions.routes(),
+        Route("POST", "/v3/auth/tokens", auth.log_in, tx="none", auth=False, slow=True),
+        *auth_tokens.routes(),
+        *domain.routes(),
+        *project.routes(),
+        *project_tag.routes(),
+        *user.routes(),
+        *group.routes(),
+        *role.routes(),
+        *grant.routes(),
+        *assignment.routes(),
+        *application_credential.routes(),
+        *access_rule.routes(),
+        *endpoint.routes(),
+    ),
+    faults=faults.identity,
+    page=pages.identity,
+    rules=tuple(RULES),
+)

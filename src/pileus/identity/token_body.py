@@ -1,0 +1,50 @@
+"""A token as the API shows it."""
+
+from typing import Any
+
+from .catalog import filled
+from .standing import Named
+from .tokens import Understood, written
+
+
+def body(
+    token: Understood, stored: list[dict[str, Any]], with_catalog: bool = True
+) -> dict[str, Any]:
+    """The `token` object. stored: the catalog as its rows are."""
+    payload = token.payload
+    found: dict[str, Any] = {
+        "methods": list(payload.methods),
+        "user": _named(token.user) | {"password_expires_at": None},
+        "audit_ids": list(payload.audit_ids),
+        "expires_at": written(payload.expires),
+        "issued_at": written(payload.issued),
+    }
+    kind, target = payload.scope.kind, token.target
+    if target is None:
+        return {"token": found}
+    if kind == "project":
+        found["project"] = _named(target)
+        found["is_domain"] = False
+    elif kind == "domain":
+        found["domain"] = {"id": target.id, "name": target.name}
+    else:
+        found["system"] = {"all": True}
+    found["roles"] = [{"id": id_, "name": name} for id_, name in token.roles.items()]
+    if with_catalog:
+        project = target.id if kind == "project" else ""
+        found["catalog"] = filled(stored, project, token.user.id)
+    credential = token.credential
+    if credential is not None:
+        found["application_credential"] = {
+            "id": credential.id,
+            "name": credential.name,
+            "restricted": not credential.unrestricted,
+        }
+        if credential.access_rules is not None:
+            found["application_credential"]["access_rules"] = credential.access_rules
+    return {"token": found}
+
+
+def _named(thing: Named) -> dict[str, Any]:
+    domain = {"id": thing.domain_id, "name": thing.domain_name}
+    return {"domain": domain, "id": thing.id, "name": thing.name}

@@ -1,0 +1,241 @@
+"""Tokens: issued, opened, understood, kept while nothing has changed."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..config import Config
+from ..core.db import Database, Tx
+from ..core.errors import Unauthorized
+from ..core.policy import Credentials
+from . import revision, standing
+from .catalog import catalog
+from .keys import Keys
+from .passwords import Passwords
+from .payload import Payload, Scope, new_audit_id, pack, unpack
+from .rows import ApplicationCredential
+from .standing import Named, Roles
+
+_MOST = 20_000  # tokens that are remembered, some kilobytes each
+_EPOCH = datetime(1970, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def refused() -> Unauthorized:
+    """The one answer to every failed login: it does not say what was wrong."""
+    return Unauthorized("The request you have made requires authentication.")
+
+
+@dataclass(frozen=True)
+class Understood:
+    """A valid token and what it means at one revision."""
+
+    payload: Payload
+    user: Named
+    target: Named | None  # the project or domain, or the system
+    roles: dict[str, str]  # names by id, implied ones included
+    credential: ApplicationCredential | None
+    revision: int
+    credentials: Credentials
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """What all tokens share, as it stood at one revision."""
+
+    revision: int
+    roles: Roles
+    catalog: list[dict[str, Any]]
+
+
+class Tokens:
+    """Issues tokens and says what they mean.
+
+    What a token means is remembered with the identity revision of the transaction that worked it
+    out, and is used only while the database still has that revision (see `revision`): revoking,
+    disabling or changing a grant holds at once, in every process.
+    """
+
+    def __init__(self, db: Database, config: Config) -> None:
+        """Raises ValueError when a key file in the state folder cannot be read as a key."""
+        self.hours = config.token_hours
+        self.passwords = Passwords()
+        self._db = db
+        self._keys = Keys(config.state / "fernet-keys")
+        self._reader = revision.Reader(db)
+        self._kept: dict[str, Understood] = {}
+        self._lock = threading.Lock()
+        self._snapshot: _Snapshot | None = None
+
+    def authenticate(self, token: str) -> Credentials:
+        """Who is behind a token. Raises Unauthorized."""
+        kept = self._kept.get(token)
+        if (
+            kept is not None
+            and kept.revision == self._reader.now()
+            and kept.payload.expires > self._micros()
+        ):
+            return kept.credentials
+        return self._db.read(lambda tx: self.understand(tx, token)).credentials
+
+    def understand(self, tx: Tx, token: str, late: float = 0.0) -> Understood:
+        """What a token means in this transaction. Raises Unauthorized.
+
+        late: a token that expired less than so many hours ago will do, too.
+        """
+        now = revision.current(tx)
+        kept = self._kept.get(token)
+        if kept is None or kept.revision != now:
+            payload = self.open(token)
+            if payload is None or self._revoked(tx, payload):
+                raise refused()
+            kept = self.meaning(tx, payload, now)
+            self._keep(token, kept)
+        if kept.payload.expires <= self._micros() - late * 3600e6:
+            raise refused()
+        return kept
+
+    def open(self, token: str) -> Payload | None:
+        """A token's payload, valid or not; None when it is none of ours."""
+        data = self._keys.open(token)
+        return None if data is None else unpack(data)
+
+    def issue(
+        self,
+        tx: Tx,
+        user_id: str,
+        methods: Iterable[str],
+        scope: Scope,
+        parent: Payload | None = None,
+        credential_id: str = "",
+        expires: datetime | None = None,
+    ) -> tuple[str, Understood]:
+        """A new token. Raises Unauthorized when the user has no role on what it is to be for.
+
+        parent: the token that it is made from, whose expiry and audit chain it keeps.
+        expires: it ends no later than this.
+        """
+        now = _micros(tx.now)
+        end = parent.expires if parent else now + int(self.hours * 3600e6)
+        own = new_audit_id()
+        payload = Payload(
+            user_id,
+            tuple(methods),
+            scope,
+            now,
+            end if expires is None else min(end, _micros(expires)),
+            (own, parent.audit_ids[-1]) if parent else (own,),
+            revision.current(tx),
+            credential_id,
+        )
+        found = self.meaning(tx, payload, payload.revision)
+        token = self._keys.seal(pack(payload))
+        self._keep(token, found)
+        return token, found
+
+    def meaning(self, tx: Tx, payload: Payload, now: int) -> Understood:
+        """What a payload means by today's rows. Raises Unauthorized when it means nothing."""
+        scope = payload.scope
+        user = standing.user(tx, payload.user_id)
+        target = None if scope.kind == "unscoped" else standing.target(tx, scope)
+        if user is None or (scope.kind != "unscoped" and target is None):
+            raise refused()
+        credential = self._credential(tx, payload)
+        roles: dict[str, str] = {}
+        if scope.kind != "unscoped":
+            held = standing.held(tx, user.id, scope)
+            everything = self.snapshot(tx, now).roles
+            roles = everything.closure(held)
+            if credential is not None:
+                wanted = everything.closure(credential.role_ids)
+                roles = {k: v for k, v in roles.items() if k in wanted}
+            if not roles:
+                raise refused()
+        who = _credentials(payload, user, target, roles, credential)
+        return Understood(payload, user, target, roles, credential, now, who)
+
+    def snapshot(self, tx: Tx, now: int) -> _Snapshot:
+        """Roles and catalog at this revision."""
+        found = self._snapshot
+        if found is None or found.revision != now:
+            found = _Snapshot(now, standing.roles(tx), catalog(tx))
+            self._snapshot = found
+        return found
+
+    def close(self) -> None:
+        """Give back the database connection that is kept for the revision."""
+        self._reader.close()
+
+    def _credential(self, tx: Tx, payload: Payload) -> ApplicationCredential | None:
+        if not payload.application_credential_id:
+            return None
+        found = tx.get(ApplicationCredential, payload.application_credential_id)
+        if found is None or (found.expires_at is not None and found.expires_at <= tx.now):
+            raise refused()
+        return found
+
+    def _revoked(self, tx: Tx, payload: Payload) -> bool:
+        subjects = [f"audit:{payload.audit_ids[0]}", f"user:{payload.user_id}"]
+        if payload.scope.id:
+            subjects.append(f"{payload.scope.kind}:{payload.scope.id}")
+        return tx.exists(
+            revision.Revocation,
+            revision.Revocation.subject.in_(subjects),
+            revision.Revocation.revision > payload.revision,
+        )
+
+    def _keep(self, token: str, found: Understood) -> None:
+        kept = self._kept
+        if len(kept) >= _MOST:
+            with self._lock:
+                for old in list(kept)[: _MOST // 10]:
+                    kept.pop(old, None)
+        kept[token] = found
+
+    def _micros(self) -> int:
+        return _micros(self._db.clock.now())
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def written(micros: int) -> str:
+    """Microseconds since 1970 as the identity API writes a time."""
+    moment = datetime.fromtimestamp(micros // 10**6, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{micros % 10**6:06}Z"
+
+
+def _credentials(
+    payload: Payload,
+    user: Named,
+    target: Named | None,
+    roles: dict[str, str],
+    credential: ApplicationCredential | None,
+) -> Credentials:
+    kind = payload.scope.kind
+    project = target if kind == "project" else None
+    domain_id = payload.scope.id if kind == "domain" else ""
+    extra: dict[str, Any] = {}
+    if domain_id:
+        extra["token.domain.id"] = domain_id
+    if project is not None:
+        extra["token.project.domain.id"] = project.domain_id
+    if credential is not None:
+        extra["application_credential"] = credential.id
+        extra["restricted"] = not credential.unrestricted
+        if credential.access_rules is not None:
+            extra["access_rules"] = credential.access_rules
+    return Credentials(
+        user_id=user.id,
+        user_name=user.name,
+        user_domain_id=user.domain_id,
+        project_id=project.id if project else "",
+        project_domain_id=project.domain_id if project else "",
+        domain_id=domain_id,
+        system=kind == "system",
+        roles=frozenset(name.lower() for name in roles.values()),
+        extra=extra,
+    )

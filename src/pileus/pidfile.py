@@ -1,0 +1,45 @@
+"""Which process is the cloud of a state directory; never two."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+_PID = "pileus.pid"
+_LOCK = "serve.lock"
+
+
+class Taken(Exception):
+    """Another process serves this state directory already."""
+
+
+def running(state: Path) -> int | None:
+    """The process id of the cloud in `state`, if it runs."""
+    try:
+        pid, started = (state / _PID).read_text().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    # A process id is used again after a while: its start time says whether it is still ours.
+    return int(pid) if _started(int(pid)) == started else None
+
+
+def take(state: Path) -> IO[str]:
+    """Become the process of `state`; hold on to what is returned. Raises Taken."""
+    lock = (state / _LOCK).open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise Taken(f"Another process serves {state} already.") from None
+    temporary = state / f"{_PID}.new"
+    temporary.write_text(f"{os.getpid()} {_started(os.getpid())}\n")
+    temporary.replace(state / _PID)
+    return lock
+
+
+def _started(pid: int) -> str:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return "" if stat[0] == "Z" else stat[19]

@@ -1,0 +1,113 @@
+"""Whatever takes a right away takes it from tokens that are out, at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pileus.config import Config
+from pileus.core.db import Database
+from pileus.core.errors import Unauthorized
+from pileus.identity import Tokens
+
+from ...cloud import Cloud
+from .calls import V3, by_password, login, member, on, role, works
+
+
+def _token(cloud: Cloud, name: str, project_id: str) -> str:
+    answer = login(cloud, by_password(name), on(project_id))
+    assert answer.status_code == 201, answer.text
+    return answer.headers["X-Subject-Token"]
+
+
+Take = Callable[[Cloud, dict[str, Any], dict[str, Any]], Any]
+TAKING: dict[str, Take] = {
+    "user disabled": lambda c, u, p: c.admin.patch(
+        f"{V3}/users/{u['id']}", json={"user": {"enabled": False}}
+    ),
+    "user deleted": lambda c, u, p: c.admin.delete(f"{V3}/users/{u['id']}"),
+    "password set": lambda c, u, p: c.admin.patch(
+        f"{V3}/users/{u['id']}", json={"user": {"password": "another"}}
+    ),
+    "password changed": lambda c, u, p: c.admin.post(
+        f"{V3}/users/{u['id']}/password",
+        json={"user": {"password": "another", "original_password": f"{u['name']}-secret"}},
+    ),
+    "project disabled": lambda c, u, p: c.admin.patch(
+        f"{V3}/projects/{p['id']}", json={"project": {"enabled": False}}
+    ),
+    "project deleted": lambda c, u, p: c.admin.delete(f"{V3}/projects/{p['id']}"),
+    "role revoked": lambda c, u, p: c.admin.delete(
+        f"{V3}/projects/{p['id']}/users/{u['id']}/roles/{role(c, 'member')}"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", TAKING)
+def test_a_token_ends_when_its_ground_is_gone(cloud: Cloud, how: str):
+    who, where = member(cloud, how.replace(" ", "-"))
+    token = _token(cloud, who["name"], where["id"])
+    assert works(cloud, token)
+
+    answer = TAKING[how](cloud, who, where)
+
+    assert answer.status_code in (200, 204), answer.text
+    assert not works(cloud, token)
+
+
+def test_enabling_a_user_again_does_not_bring_its_tokens_back(cloud: Cloud):
+    who, where = member(cloud, "back")
+    token = _token(cloud, "back", where["id"])
+    path = f"{V3}/users/{who['id']}"
+
+    cloud.admin.patch(path, json={"user": {"enabled": False}})
+    cloud.admin.patch(path, json={"user": {"enabled": True}})
+
+    assert not works(cloud, token)
+    assert works(cloud, _token(cloud, "back", where["id"]))
+
+
+def test_a_revoked_token_ends_and_others_of_its_user_live(cloud: Cloud):
+    _, where = member(cloud, "two")
+    first, second = _token(cloud, "two", where["id"]), _token(cloud, "two", where["id"])
+
+    answer = cloud.admin.delete(f"{V3}/auth/tokens", headers={"X-Subject-Token": first})
+
+    assert answer.status_code == 204
+    assert not works(cloud, first)
+    assert works(cloud, second)
+    again = cloud.admin.get(f"{V3}/auth/tokens", headers={"X-Subject-Token": first})
+    assert again.status_code == 404
+
+
+def test_another_process_sees_a_revocation_at_once(cloud: Cloud):
+    # Arrange: a second process on the same database, which remembers the token.
+    who, where = member(cloud, "elsewhere")
+    token = _token(cloud, "elsewhere", where["id"])
+    config = cloud.parts[Config]
+    db = Database(config.database_url)
+    other = Tokens(db, config)
+    assert other.authenticate(token).user_id == who["id"]
+
+    cloud.admin.delete(f"{V3}/auth/tokens", headers={"X-Subject-Token": token})
+
+    with pytest.raises(Unauthorized):
+        other.authenticate(token)
+    other.close()
+    db.close()
+
+
+def test_a_disabled_domain_ends_the_tokens_of_its_users(cloud: Cloud):
+    body = {"domain": {"name": "short-lived"}}
+    domain = cloud.admin.post(f"{V3}/domains", json=body).json()["domain"]["id"]
+    body = {"user": {"name": "guest", "password": "guest-secret", "domain_id": domain}}
+    cloud.admin.post(f"{V3}/users", json=body)
+    identity = by_password("guest")
+    identity["password"]["user"]["domain"] = {"id": domain}
+    token = login(cloud, identity).headers["X-Subject-Token"]
+    assert works(cloud, token)
+
+    cloud.admin.patch(f"{V3}/domains/{domain}", json={"domain": {"enabled": False}})
+
+    assert not works(cloud, token)
+    assert login(cloud, identity).status_code == 401

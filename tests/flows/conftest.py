@@ -8,7 +8,6 @@ import pytest
 
 from .crash import World
 
-
 _MEMORY = Path("/dev/shm")
 
 

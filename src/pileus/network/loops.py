@@ -1,0 +1,158 @@
+"""The loop that tells the data plane what has changed, and believes what it says of ports."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import sqlalchemy as sa
+
+from ..core import flow
+from ..core.backend import Refused
+from ..core.db import Database, Tx, chunks
+from ..core.loop import Loop
+from ..core.parts import Parts
+from . import topology
+from .driver import Change, NetworkDriver
+from .rows import FLOATING, GATEWAY, INTERFACE, METADATA, FloatingIp, Port
+from .translate import translate
+
+log = logging.getLogger(__name__)
+_BATCH = 500
+_PERIOD = 5.0  # seconds between looks when nothing nudges
+_RESYNC = 300.0  # seconds between comparisons of everything
+_RESYNC_TOLD = 2.0  # and at least this many when the data plane says that it has changed
+
+
+class Translation:
+    """One process's translator: what is marked goes to the driver, what is up comes back."""
+
+    def __init__(self, db: Database, driver: NetworkDriver) -> None:
+        self.db, self.driver = db, driver
+        self._resynced: float | None = None
+        self._changed = False
+
+    def changed(self) -> None:
+        """The data plane says that it has changed: compare soon."""
+        self._changed = True
+
+    def work(self) -> None:
+        """One round: compare everything if it is time, tell what is marked, note what is up."""
+        now = self.db.clock.monotonic()
+        age = _RESYNC if self._resynced is None else now - self._resynced
+        if age >= (_RESYNC_TOLD if self._changed else _RESYNC):
+            self._changed = False
+            self.resync()
+            self._resynced = now
+        while self._tell():
+            self._note_ports()
+        self._note_ports()
+
+    def resync(self) -> None:
+        """Mark whatever stands in the data plane at another revision than it should."""
+        standing = self.driver.revisions()
+
+        def compare(tx: Tx) -> None:
+            known = topology.known(tx)
+            wrong = [key for key, revision in known.items() if standing.get(key) != revision]
+            wrong += [key for key in standing if key not in known]
+            topology.again(tx, wrong)
+
+        if self.db.read(topology.known) != dict(standing):
+            self.db.run(compare)
+
+    def _tell(self) -> bool:
+        """Tell one batch; whether there may be more."""
+
+        def look(tx: Tx) -> list[Change]:
+            return translate(tx, topology.dirty(tx, _BATCH))
+
+        changes = self.db.read(look)
+        if not changes:
+            return False
+        try:
+            self.driver.apply(changes)
+            told: Sequence[Change] = changes
+        except Refused as refused:
+            log.warning(
+                "the data plane refused a batch (%s); telling its parts one by one", refused
+            )
+            told = self._one_by_one(changes)
+        self.db.run(lambda tx: _told(tx, told))
+        return len(told) == len(changes)
+
+    def _one_by_one(self, changes: Sequence[Change]) -> list[Change]:
+        told = []
+        for change in changes:
+            try:
+                self.driver.apply([change])
+                told.append(change)
+            except Refused as refused:
+                log.error("%s %s is refused by the data plane: %s", *change.key, refused)
+        return told
+
+    def _note_ports(self) -> None:
+        up = dict(self.driver.ports_up())
+        ours = Port.device_owner.not_in((GATEWAY, INTERFACE, FLOATING, METADATA))
+
+        def differ(tx: Tx) -> list[str]:
+            table = Port.table.c
+            query = sa.select(table.id, table.host, table.status).where(ours, table.host != "")
+            return [
+                port_id
+                for port_id, host, status in tx.execute(query).tuples()
+                if (up.get(port_id) == host) != (status == "ACTIVE")
+            ]
+
+        changed = self.db.read(differ)
+        for batch in chunks(changed):
+            self.db.run(partial(_note, port_ids=batch, up=up))
+
+
+def _note(tx: Tx, port_ids: Sequence[str], up: Mapping[str, str]) -> None:
+    for port in tx.all(Port, Port.id.in_(port_ids)):
+        status = "ACTIVE" if port.host and up.get(port.id) == port.host else "DOWN"
+        if status == port.status:
+            continue
+        tx.change(
+            port,
+            status=status,
+            revision_number=port.revision_number + 1,
+            updated_at=tx.now,
+        )
+        if port.device_id:
+            flow.wake(tx, port.device_id)
+
+
+def _told(tx: Tx, changes: Sequence[Change]) -> None:
+    topology.done(tx, ((c.key, c.revision, c.thing is not None) for c in changes))
+    routers = [c.key[1] for c in changes if c.key[0] == "router" and c.thing is not None]
+    ports = [c.key[1] for c in changes if c.key[0] == "port" and c.thing is not None]
+    for batch in chunks(routers):
+        here = FloatingIp.router_id.in_(batch)
+        tx.set(FloatingIp, here, FloatingIp.status != "ACTIVE", status="ACTIVE")
+    for batch in chunks(ports):
+        routed = Port.device_owner.in_((GATEWAY, INTERFACE))
+        tx.set(Port, Port.id.in_(batch), routed, Port.status != "ACTIVE", status="ACTIVE")
+
+
+def loops(parts: Parts) -> list[Loop]:
+    """The network service's loops."""
+    db, driver = parts[Database], parts[NetworkDriver]  # type: ignore[type-abstract]
+    translation = Translation(db, driver)
+    loop = Loop("network.topology", _PERIOD, translation.work, db, db.owner)
+    db.listen(topology.TOPIC, lambda _key: loop.nudge())
+
+    def changed() -> None:
+        translation.changed()
+        loop.nudge()
+
+    driver.on_change(changed)
+    return [loop]
+
+
+def clear(driver: NetworkDriver) -> None:
+    """Remove everything of ours from the data plane."""
+    rank = topology.RANKS
+    keys = sorted(driver.revisions(), key=lambda key: -rank[key[0]])
+    for batch in chunks(keys):
+        driver.apply([Change(key, 0, None) for key in batch])

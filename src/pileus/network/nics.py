@@ -1,0 +1,148 @@
+"""What servers are told of their ports: interfaces, addresses, security groups."""
+
+import ipaddress
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..core.db import Tx, chunks
+from .claim import ports_of
+from .rows import FloatingIp, Network, Port, PortAddress, PortGroup, SecurityGroup, Subnet
+
+
+@dataclass(frozen=True)
+class NicAddress:
+    """An address of an interface, with what the guest must know of its subnet."""
+
+    ip: str
+    prefix: int
+    gateway: str | None
+    dns: tuple[str, ...]
+    host_routes: tuple[tuple[str, str], ...]  # (destination, nexthop)
+    subnet_id: str
+
+
+@dataclass(frozen=True)
+class NicInfo:
+    """An interface of a server."""
+
+    port_id: str
+    network_id: str
+    network_name: str
+    mac: str
+    mtu: int
+    addresses: tuple[NicAddress, ...]
+    status: str = ""
+
+
+def server_nics(tx: Tx, server_id: str) -> list[NicInfo]:
+    """The server's interfaces in order."""
+    ports = ports_of(tx, server_id)
+    if not ports:
+        return []
+    nets = {port.network_id for port in ports}
+    networks = {n.id: n for n in tx.all(Network, Network.id.in_(nets))}
+    subnets = {s.id: s for s in tx.all(Subnet, Subnet.network_id.in_(nets))}
+    held = tx.all(
+        PortAddress,
+        PortAddress.port_id.in_([port.id for port in ports]),
+        order=[PortAddress.position, PortAddress.ip],
+    )
+    return [
+        NicInfo(
+            port.id,
+            port.network_id,
+            networks[port.network_id].name,
+            port.mac_address,
+            networks[port.network_id].mtu,
+            tuple(_address(a.ip, subnets[a.subnet_id]) for a in held if a.port_id == port.id),
+            port.status,
+        )
+        for port in ports
+    ]
+
+
+def _address(ip: str, subnet: Subnet) -> NicAddress:
+    return NicAddress(
+        ip=ip,
+        prefix=ipaddress.ip_network(subnet.cidr).prefixlen,
+        gateway=subnet.gateway_ip,
+        dns=tuple(subnet.dns_nameservers),
+        host_routes=tuple((r["destination"], r["nexthop"]) for r in subnet.host_routes),
+        subnet_id=subnet.id,
+    )
+
+
+Addresses = dict[str, dict[str, list[dict[str, Any]]]]
+
+
+def addresses(tx: Tx, server_ids: Collection[str]) -> Addresses:
+    """The addresses of servers by network name, in the form of the compute API."""
+    found: Addresses = {server_id: {} for server_id in server_ids}
+    port, held, net = Port.table.c, PortAddress.table.c, Network.table.c
+    floating = FloatingIp.table.c
+    for batch in chunks(found):
+        query = (
+            sa.select(
+                port.device_id, net.name, port.mac_address, held.ip, floating.floating_ip_address
+            )
+            .join_from(Port.table, PortAddress.table, held.port_id == port.id)
+            .join(Network.table, net.id == port.network_id)
+            .outerjoin(
+                FloatingIp.table,
+                (floating.port_id == port.id) & (floating.fixed_ip_address == held.ip),
+            )
+            .where(port.device_id.in_(batch))
+            .order_by(port.position, port.id, held.position, held.ip)
+        )
+        for server_id, name, mac, ip, outside in tx.execute(query).tuples():
+            shown = found[server_id].setdefault(name, [])
+            shown.append(_shown(ip, "fixed", mac))
+            if outside is not None:
+                shown.append(_shown(outside, "floating", mac))
+    return found
+
+
+def _shown(ip: str, kind: str, mac: str) -> dict[str, Any]:
+    return {
+        "version": 6 if ":" in ip else 4,
+        "addr": ip,
+        "OS-EXT-IPS:type": kind,
+        "OS-EXT-IPS-MAC:mac_addr": mac,
+    }
+
+
+def server_security_groups(tx: Tx, server_ids: Collection[str]) -> dict[str, list[str]]:
+    """The names of the security groups of servers' ports, each once a server."""
+    found: dict[str, list[str]] = {server_id: [] for server_id in server_ids}
+    port, member, group = Port.table.c, PortGroup.table.c, SecurityGroup.table.c
+    for batch in chunks(found):
+        query = (
+            sa.select(port.device_id, group.name)
+            .join_from(Port.table, PortGroup.table, member.port_id == port.id)
+            .join(SecurityGroup.table, group.id == member.group_id)
+            .where(port.device_id.in_(batch))
+            .order_by(port.position, member.position, group.name)
+        )
+        for server_id, name in tx.execute(query).tuples():
+            if name not in found[server_id]:
+                found[server_id].append(name)
+    return found
+
+
+def server_by_address(tx: Tx, network_id: str, ip: str) -> str | None:
+    """The server that has this address on this network, for the metadata service."""
+    port, held = Port.table.c, PortAddress.table.c
+    query = (
+        sa.select(port.device_id)
+        .join_from(Port.table, PortAddress.table, held.port_id == port.id)
+        .where(
+            held.network_id == network_id,
+            held.ip == ip,
+            port.device_owner.like("compute:%"),
+        )
+    )
+    found: str | None = tx.execute(query).scalar()
+    return found

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import yaml
 
-from . import compute, identity, image, migrations, network, placement
+from . import compute, identity, image, logs, migrations, network, placement
 from .agent import Agent, Handler, LocalChannel
 from .agent.guests import GuestHandler
 from .agent.metadata import MetadataHandler
@@ -45,6 +45,7 @@ _PACKAGES = (identity, image, placement, network, compute)
 INVARIANTS: tuple[Invariant, ...] = tuple(i for p in _PACKAGES for i in p.INVARIANTS)
 _PASSES = 3
 _MEND = 5.0
+_LOGS = 60.0
 _PASS_PAUSE = 0.5
 
 
@@ -59,6 +60,7 @@ class App:
         self.engine = Engine(self.db, flows, parts)
         self.loops: list[Loop] = [loop for p in _PACKAGES for loop in p.loops(parts)]
         self.loops.append(Loop("host daemons", _MEND, machine.mend))
+        self.loops.append(Loop("logs", _LOGS, lambda: logs.bound(config.state / "log")))
         channel = LocalChannel(self.db, config.host, {"guest": compute.observed})
         guests = GuestHandler(machine.compute, machine.host_network)
         metadata = MetadataHandler(machine.host_network)

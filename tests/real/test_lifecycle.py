@@ -1,4 +1,4 @@
-"""A real cloud survives what befalls it: crashes of any part, restarts, a reboot; and goes whole."""
+"""A real cloud survives what befalls it: crashes, restarts, a reboot; and goes whole."""
 
 import os
 import shutil

@@ -70,7 +70,7 @@ def _orphans(_parts: Parts, tx: Tx) -> Iterable[str]:
 def _same(parts: Parts, tx: Tx) -> Iterable[str]:
     if topology.pending(tx):
         return
-    standing = parts[NetworkDriver].revisions()  # type: ignore[type-abstract]
+    standing = parts[NetworkDriver].revisions()
     known = topology.known(tx)
     for key, revision in known.items():
         if key not in standing:

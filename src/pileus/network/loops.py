@@ -137,7 +137,7 @@ def _told(tx: Tx, changes: Sequence[Change]) -> None:
 
 def loops(parts: Parts) -> list[Loop]:
     """The network service's loops."""
-    db, driver = parts[Database], parts[NetworkDriver]  # type: ignore[type-abstract]
+    db, driver = parts[Database], parts[NetworkDriver]
     translation = Translation(db, driver)
     loop = Loop("network.topology", _PERIOD, translation.work, db, db.owner)
     db.listen(topology.TOPIC, lambda _key: loop.nudge())

@@ -37,6 +37,7 @@ class Cloud:
 
     def __init__(self, state: Path, start: bool = True) -> None:
         self.listener = socket.socket()
+        self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.listener.bind(("127.0.0.1", 0))
         self.config = Config(
             state=state,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import yaml
 
 from . import compute, identity, image, migrations, network, placement
-from .agent import Agent, LocalChannel
+from .agent import Agent, Handler, LocalChannel
 from .agent.guests import GuestHandler
 from .agent.metadata import MetadataHandler
 from .compute.driver import ComputeDriver
@@ -60,7 +60,8 @@ class App:
         self.loops.append(Loop("host daemons", _MEND, machine.mend))
         channel = LocalChannel(self.db, config.host, {"guest": compute.observed})
         guests = GuestHandler(machine.compute, machine.host_network)
-        handlers = {"guest": guests, "metadata": MetadataHandler(machine.host_network)}
+        metadata = MetadataHandler(machine.host_network)
+        handlers: dict[str, Handler] = {"guest": guests, "metadata": metadata}
         self.agent = Agent(channel, handlers, self.db.clock)
         dispatcher = Dispatcher(SERVICES, parts, parts[identity.Tokens].authenticate)
         self.console = Console(self, dispatcher)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+from structlog.typing import Processor
 
 from .app import App, build
 from .config import Config
@@ -44,6 +45,8 @@ class _Serving:
         config = self._config
         listener = socket.socket(socket.AF_INET6 if ":" in config.listen else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted connections inherit it: an answer's head and body must not wait for each other.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind((config.listen, config.port))
         server = uvicorn.Server(
             uvicorn.Config(
@@ -86,7 +89,7 @@ class _Serving:
 
 def _logging() -> None:
     """JSON lines on standard output, which `pileus up` sends to the log file."""
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

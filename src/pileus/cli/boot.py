@@ -25,7 +25,7 @@ def enable(config: Config) -> None:
         text = (
             "[Unit]\nDescription=Pileus cloud\nAfter=network-online.target\n"
             "Wants=network-online.target\n\n"
-            f"[Service]\nType=oneshot\nRemainAfterExit=yes\nKillMode=none\nExecStart={words}\n"
+            f"[Service]\nType=oneshot\nRemainAfterExit=yes\nKillMode=process\nExecStart={words}\n"
             f"ExecStop={words.replace(' up ', ' down ')}\n\n[Install]\nWantedBy=multi-user.target\n"
         )
         if _put(_unit(config), text):

@@ -42,7 +42,7 @@ _DISK_SIZE = bytes.fromhex("2442a52f1bcd7648b2115dbed83bf4b8")
 _QCOW2_KNOWN = 0b11111  # dirty, corrupt, external data file, compression type, extended L2
 
 
-def qcow2_header(head: bytes) -> int:
+def qcow2_header(head: bytes | bytearray) -> int:
     """Check a qcow2 header and its extensions; the virtual size in bytes."""
     version, backing, _length, cluster_bits, size, crypt = struct.unpack_from(">IQIIQI", head, 4)
     if version not in (2, 3):
@@ -69,7 +69,7 @@ def qcow2_header(head: bytes) -> int:
     return int(size)
 
 
-def _extensions(head: bytes, at: int, cluster: int) -> None:
+def _extensions(head: bytes | bytearray, at: int, cluster: int) -> None:
     # They must end within the first cluster, of which more than the head is never needed.
     end = min(cluster, len(head))
     while at + 8 <= end:

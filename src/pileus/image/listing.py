@@ -83,12 +83,15 @@ def _condition(ctx: Context, key: str, text: str) -> "sa.ColumnElement[bool] | N
         op, colon, rest = text.partition(":")
         compare, rest = (op, rest) if colon and op in _COMPARE else ("eq", text)
         # Shown in whole seconds, so compared in them where an exact moment is asked for.
-        return _COMPARE[compare](Image.table.c[key], When().parse(rest, where))
+        found: sa.ColumnElement[bool]
+        found = _COMPARE[compare](Image.table.c[key], When().parse(rest, where))
+        return found
     if key in Image.attrs and Image.attrs[key].show:
         return Image.table.c[key] == text
     if not re.fullmatch(r"[^\"\\\x00-\x1f]{1,255}", key):
         raise BadRequest(f"{key[:80]!r} cannot be the name of a property.")
-    return Image.table.c.properties[key].as_string() == text
+    same: sa.ColumnElement[bool] = Image.table.c.properties[key].as_string() == text
+    return same
 
 
 def _word(key: str, text: str) -> "sa.ColumnElement[bool]":

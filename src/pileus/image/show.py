@@ -26,7 +26,7 @@ def views(ctx: Context, tx: Tx, images: Sequence[Image]) -> list[dict[str, Any]]
 def view(ctx: Context, image: Image, tags: list[str]) -> dict[str, Any]:
     """One image."""
     path = f"/v2/images/{image.id}"
-    found = dict(image.properties) | image.view(ctx.version, lambda rule: ctx.allows(rule))
+    found = dict(image.properties) | image.view(ctx.version, ctx.allows)
     found |= {"tags": tags, "self": path, "file": f"{path}/file", "schema": "/v2/schemas/image"}
     if image.status in STORED:
         found["stores"] = "file"

@@ -136,12 +136,12 @@ def _writable(key: str) -> None:
 def _combination(image: Image) -> None:
     amazon = {"ami", "ari", "aki"}
     used = {image.disk_format, image.container_format} & amazon
-    if used and None not in (image.disk_format, image.container_format):
-        if image.disk_format != image.container_format:
-            raise BadRequest(
-                f"disk_format {image.disk_format} and container_format {image.container_format}"
-                " do not go together: ami, ari and aki must stand in both."
-            )
+    both = None not in (image.disk_format, image.container_format)
+    if used and both and image.disk_format != image.container_format:
+        raise BadRequest(
+            f"disk_format {image.disk_format} and container_format {image.container_format}"
+            " do not go together: ami, ari and aki must stand in both."
+        )
 
 
 def parse_tags(ctx: Context, value: object) -> list[str]:
@@ -175,7 +175,7 @@ def delete_tag(ctx: Context) -> None:
 
 
 def delete(ctx: Context) -> Response:
-    """DELETE /v2/images/{id}: the row first, then the bytes; a crash between leaves work to mend."""
+    """DELETE /v2/images/{id}: first the row, then the bytes; after a crash the loop mends."""
 
     def rows(tx: Tx) -> Image:
         image = seen.asked(ctx, tx, "delete_image")

@@ -99,7 +99,7 @@ class Translation:
             query = sa.select(table.id, table.host, table.status).where(ours, table.host != "")
             return [
                 port_id
-                for port_id, host, status in tx.execute(query).tuples()
+                for port_id, host, status in tx.execute(query)
                 if (up.get(port_id) == host) != (status == "ACTIVE")
             ]
 

@@ -75,7 +75,7 @@ def known(tx: Tx) -> dict[Key, int]:
     """The newest revision of everything that should stand."""
     table = TopologyChange.table.c
     rows = tx.execute(sa.select(table.kind, table.id, table.revision))
-    return {(kind, key): revision for kind, key, revision in rows.tuples()}
+    return {(kind, key): revision for kind, key, revision in rows}
 
 
 def again(tx: Tx, keys: Iterable[Key]) -> None:

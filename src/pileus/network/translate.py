@@ -94,7 +94,7 @@ def _metadata_addresses(tx: Tx, network_ids: Collection[str]) -> dict[str, str]:
             .join_from(PortAddress.table, Port.table, port.id == held.port_id)
             .where(port.network_id.in_(batch), port.device_owner == METADATA)
         )
-        found |= dict(tx.execute(query).tuples().all())
+        found.update((key, value) for key, value in tx.execute(query))
     return found
 
 

@@ -204,6 +204,7 @@ def _read(file: Path) -> dict[str, Guest]:
 
 
 def _compact(file: Path, guests: dict[str, Guest]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_name(f"{file.name}.new")
     new.write_text("".join(json.dumps(asdict(guest)) + "\n" for guest in guests.values()))
     new.replace(file)

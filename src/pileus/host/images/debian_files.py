@@ -34,7 +34,7 @@ LATE_FILES: dict[str, str] = {
     "etc/cloud/cloud.cfg.d/90_pileus.cfg": (
         "datasource_list: [ConfigDrive, OpenStack, None]\n"
         "system_info:\n  network:\n    renderers: [networkd]\n"
-        "apt_preserve_sources_list: true\n"
+        "apt: {preserve_sources_list: true}\n"
         # An RSA key takes an emulated guest many seconds, and no client of today needs it.
         "ssh_genkeytypes: [ed25519, ecdsa]\n"
         "locale: false\n"

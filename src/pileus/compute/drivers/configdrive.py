@@ -1,0 +1,36 @@
+"""The config drive: a small ISO 9660 file, labelled config-2, that cloud-init reads."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from pileus.core.backend import Broken, Refused
+from pileus.host.command import run
+from pileus.host.place import HostError
+
+LABEL = "config-2"
+
+
+def write_drive(target: Path, files: Mapping[str, str]) -> None:
+    """Make `target` an ISO with these files (path inside the drive → text), in one step.
+
+    Raises Refused for a path that leaves the drive, Broken when it cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="drive-", dir=target.parent) as made:
+        tree, new = Path(made) / "tree", Path(made) / "new.iso"
+        tree.mkdir()
+        for name, text in files.items():
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
+                raise Refused(f"The config drive cannot hold {name!r}: paths are relative.")
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_text(text, encoding="utf-8", newline="")
+        try:
+            run(
+                *("genisoimage", "-quiet", "-o", str(new), "-ldots", "-allow-lowercase"),
+                *("-allow-multidot", "-l", "-V", LABEL, "-publisher", "Pileus", "-r", "-J"),
+                str(tree),
+            )
+        except HostError as error:
+            raise Broken(f"The config drive cannot be written: {error}") from error
+        new.replace(target)

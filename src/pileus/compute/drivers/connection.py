@@ -1,0 +1,104 @@
+"""The connection to libvirt: opened when needed, opened again when lost, errors in our words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+import libvirt
+
+from pileus.core.backend import Broken, Busy, Refused
+
+_LOST = frozenset(
+    {
+        libvirt.VIR_ERR_RPC,
+        libvirt.VIR_ERR_SYSTEM_ERROR,
+        libvirt.VIR_ERR_INVALID_CONN,
+        libvirt.VIR_ERR_NO_CONNECT,
+        libvirt.VIR_ERR_AUTH_FAILED,
+    }
+)
+_BUSY = frozenset(
+    {
+        libvirt.VIR_ERR_OPERATION_TIMEOUT,
+        libvirt.VIR_ERR_RESOURCE_BUSY,
+        libvirt.VIR_ERR_OPERATION_INVALID,  # the guest changed its state under us
+        libvirt.VIR_ERR_AGENT_UNRESPONSIVE,
+    }
+)
+_REFUSED = frozenset(
+    {
+        libvirt.VIR_ERR_XML_ERROR,
+        libvirt.VIR_ERR_XML_DETAIL,
+        libvirt.VIR_ERR_XML_INVALID_SCHEMA,
+        libvirt.VIR_ERR_INVALID_ARG,
+        libvirt.VIR_ERR_INVALID_DOMAIN,
+        libvirt.VIR_ERR_CONFIG_UNSUPPORTED,
+        libvirt.VIR_ERR_DOM_EXIST,
+        libvirt.VIR_ERR_OPERATION_FAILED,
+    }
+)
+
+
+class Connection:
+    """One connection to the libvirtd at `uri`, shared by all threads."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._lock = Lock()
+        self._open: Any = None
+        # Without a handler the library prints every error to stderr, expected ones too.
+        libvirt.registerErrorHandler(_ignore, None)
+
+    def get(self) -> Any:
+        """The open connection. Raises Broken when libvirtd cannot be reached."""
+        with self._lock:
+            if self._open is not None and self._alive(self._open):
+                return self._open
+            try:
+                self._open = libvirt.open(self.uri)
+            except libvirt.libvirtError as error:
+                self._open = None
+                raise Broken(
+                    f"libvirtd does not answer at {self.uri}: {error}. Start it again; "
+                    f"`pileus doctor` names the command."
+                ) from error
+            return self._open
+
+    @staticmethod
+    def _alive(connection: Any) -> bool:
+        try:
+            return bool(connection.isAlive())
+        except libvirt.libvirtError:
+            return False
+
+    def lookup(self, guest_id: str) -> Any | None:
+        """The domain with this uuid, or None."""
+        with said_plainly("look for the guest"):
+            try:
+                return self.get().lookupByUUIDString(guest_id)
+            except libvirt.libvirtError as error:
+                if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                    return None
+                raise
+
+
+@contextmanager
+def said_plainly(doing: str) -> Iterator[None]:
+    """Turn libvirt's errors into Busy, Refused or Broken; `doing` follows "cannot"."""
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        code = error.get_error_code()
+        message = f"libvirt cannot {doing}: {error.get_error_message() or error}"
+        if code == libvirt.VIR_ERR_NO_DOMAIN or code in _BUSY:
+            raise Busy(message) from error
+        if code in _LOST:
+            raise Broken(f"{message} (was the connection to libvirtd lost?)") from error
+        if code in _REFUSED:
+            raise Refused(message) from error
+        raise Broken(message) from error
+
+
+def _ignore(context: object, error: object) -> None:
+    """Every error is raised as well: there is nothing left to print."""

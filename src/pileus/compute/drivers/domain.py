@@ -1,0 +1,187 @@
+"""The libvirt domain that a guest's specification describes."""
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pileus.compute.driver import GuestSpec, Nic
+from pileus.compute.drivers.mark import NAMESPACE, PREFIX, Mark
+from pileus.compute.drivers.overlay import Overlay
+from pileus.core.backend import Refused
+
+_OFF = {"csum": "off", "tso4": "off", "tso6": "off", "ecn": "off", "ufo": "off"}
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SOCKET_PATH = 107  # what the kernel takes as the path of a unix socket
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the host adds to a specification."""
+
+    accelerator: str
+    userspace_datapath: bool
+    folder: Path  # the guest's
+    overlays: Sequence[Overlay]
+    config_drive: Path | None
+
+
+def domain_xml(spec: GuestSpec, mark: Mark, shape: Shape) -> str:
+    """The domain's definition. Raises Refused for properties that no guest here can have."""
+    ET.register_namespace(PREFIX, NAMESPACE)
+    machine = _one_of(spec.properties, "hw_machine_type", "pc")
+    domain = ET.Element("domain", type="kvm" if shape.accelerator == "kvm" else "qemu")
+    _text(domain, "name", spec.name)
+    _text(domain, "uuid", spec.id)
+    ET.SubElement(
+        ET.SubElement(domain, "metadata"),
+        f"{{{NAMESPACE}}}guest",
+        generation=str(mark.generation),
+        reboots=str(mark.reboots),
+        digest=mark.digest,
+    )
+    _text(domain, "memory", str(spec.memory_mb), unit="MiB")
+    _text(domain, "vcpu", str(spec.vcpus))
+    os = ET.SubElement(domain, "os")
+    _text(os, "type", "hvm", arch="x86_64", machine=machine)
+    ET.SubElement(os, "boot", dev="hd")
+    features = ET.SubElement(domain, "features")
+    ET.SubElement(features, "acpi")
+    ET.SubElement(features, "apic")
+    _cpu(domain, shape.accelerator)
+    clock = ET.SubElement(domain, "clock", offset="utc")
+    ET.SubElement(clock, "timer", name="hpet", present="no")
+    for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
+        _text(domain, f"on_{event}", action)
+    devices = ET.SubElement(domain, "devices")
+    _disks(devices, spec, shape, machine)
+    for nic in spec.nics:
+        devices.append(nic_element(nic, spec.properties, shape.userspace_datapath))
+    _consoles(devices, shape.folder)
+    model = _one_of(spec.properties, "hw_video_model", "vga")
+    ET.SubElement(ET.SubElement(devices, "video"), "model", type=model)
+    rng = ET.SubElement(devices, "rng", model=_one_of(spec.properties, "hw_rng_model", "virtio"))
+    _text(rng, "backend", "/dev/urandom", model="random")
+    ET.SubElement(devices, "memballoon", model="virtio")
+    ET.indent(domain)
+    return ET.tostring(domain, encoding="unicode")
+
+
+def nic_element(nic: Nic, properties: Mapping[str, str], userspace: bool) -> ET.Element:
+    """The interface of one nic, on the tap that exists for it."""
+    nic_xml = ET.Element("interface", type="ethernet")
+    ET.SubElement(nic_xml, "mac", address=_legible(nic.mac))
+    ET.SubElement(nic_xml, "target", dev=_legible(nic.tap), managed="no")
+    model = _one_of(properties, "hw_vif_model", "virtio")
+    ET.SubElement(nic_xml, "model", type=model)
+    if userspace and model == "virtio":
+        # The userspace datapath never completes a partial checksum: TCP would hang.
+        driver = ET.SubElement(nic_xml, "driver")
+        ET.SubElement(driver, "host", _OFF | {"gso": "off", "mrg_rxbuf": "off"})
+        ET.SubElement(driver, "guest", _OFF)
+    ET.SubElement(nic_xml, "mtu", size=str(nic.mtu))
+    # Without the network card's own boot code the firmware is a good deal quicker.
+    ET.SubElement(nic_xml, "rom", enabled="no")
+    return nic_xml
+
+
+def targets(overlays: Sequence[Overlay]) -> list[str]:
+    """The name of each disk inside the domain, in order: vda, vdb, sda…"""
+    counts: dict[str, int] = {}
+    names = []
+    for overlay in overlays:
+        prefix = {"virtio": "vd", "scsi": "sd", "ide": "hd"}[overlay.disk.bus]
+        names.append(f"{prefix}{chr(ord('a') + counts.get(prefix, 0))}")
+        counts[prefix] = counts.get(prefix, 0) + 1
+    return names
+
+
+def _cpu(domain: ET.Element, accelerator: str) -> None:
+    if accelerator == "kvm":
+        ET.SubElement(domain, "cpu", mode="host-passthrough", check="none", migratable="on")
+        return
+    # Emulated, a plain model is quick, and one of x86-64-v2 boots what distributions ship today.
+    cpu = ET.SubElement(domain, "cpu", mode="custom", match="exact", check="none")
+    _text(cpu, "model", "Nehalem", fallback="forbid")
+
+
+def _disks(devices: ET.Element, spec: GuestSpec, shape: Shape, machine: str) -> None:
+    for overlay, target in zip(shape.overlays, targets(shape.overlays), strict=True):
+        disk = ET.SubElement(devices, "disk", type="file", device="disk")
+        ET.SubElement(disk, "driver", name="qemu", type="qcow2", discard="unmap")
+        ET.SubElement(disk, "source", file=str(overlay.path))
+        if overlay.base is not None:
+            # The whole chain is named, so that nothing guesses a format from a guest's bytes.
+            store = ET.SubElement(disk, "backingStore", type="file")
+            ET.SubElement(store, "format", type=overlay.base_format)
+            ET.SubElement(store, "source", file=str(overlay.base))
+            ET.SubElement(store, "backingStore")
+        else:
+            ET.SubElement(disk, "backingStore")
+        bus = "sata" if overlay.disk.bus == "ide" and _is_q35(machine) else overlay.disk.bus
+        ET.SubElement(disk, "target", dev=_on_bus(target, bus), bus=bus)
+    if any(overlay.disk.bus == "scsi" for overlay in shape.overlays):
+        ET.SubElement(devices, "controller", type="scsi", model="virtio-scsi")
+    if shape.config_drive is not None:
+        _config_drive(devices, shape, machine)
+
+
+def _config_drive(devices: ET.Element, shape: Shape, machine: str) -> None:
+    # A guest that boots from virtio needs no further kernel module to read a virtio drive.
+    virtio = all(overlay.disk.bus == "virtio" for overlay in shape.overlays)
+    bus, dev = ("virtio", "vdz") if virtio else (("sata", "sdz") if _is_q35(machine) else _IDE_CD)
+    drive = ET.SubElement(devices, "disk", type="file", device="disk" if virtio else "cdrom")
+    ET.SubElement(drive, "driver", name="qemu", type="raw")
+    ET.SubElement(drive, "source", file=str(shape.config_drive))
+    ET.SubElement(drive, "target", dev=dev, bus=bus)
+    ET.SubElement(drive, "readonly")
+
+
+_IDE_CD = ("ide", "hdd")
+
+
+def _consoles(devices: ET.Element, folder: Path) -> None:
+    serial = ET.SubElement(devices, "serial", type="pty")
+    ET.SubElement(serial, "log", file=str(folder / "console.log"), append="on")
+    ET.SubElement(serial, "target", port="0")
+    graphics = ET.SubElement(devices, "graphics", type="vnc")
+    listen = ET.SubElement(graphics, "listen", type="socket")
+    socket = str(folder / "vnc.sock")
+    if len(socket.encode()) <= _SOCKET_PATH:  # else libvirt puts it into its own folder
+        listen.set("socket", socket)
+
+
+def _is_q35(machine: str) -> bool:
+    return "q35" in machine
+
+
+def _on_bus(target: str, bus: str) -> str:
+    return f"s{target[1:]}" if bus == "sata" else target
+
+
+_CHOICES = {
+    "hw_machine_type": re.compile(r"(pc|q35)(-[a-z0-9.]+)*"),
+    "hw_vif_model": re.compile("virtio|e1000|e1000e|rtl8139"),
+    "hw_rng_model": re.compile("virtio"),
+    "hw_video_model": re.compile("vga|virtio|cirrus|qxl|bochs|none"),
+}
+
+
+def _one_of(properties: Mapping[str, str], key: str, usual: str) -> str:
+    value = properties.get(key, usual)
+    if not _CHOICES[key].fullmatch(value):
+        raise Refused(
+            f"The image's property {key} is {value!r}; this host knows {_CHOICES[key].pattern}."
+        )
+    return value
+
+
+def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
+    ET.SubElement(parent, tag, attributes).text = _legible(text)
+
+
+def _legible(text: str) -> str:
+    if _UNWRITABLE.search(text):
+        raise Refused(f"{text!r} has characters that the hypervisor's definitions cannot hold.")
+    return text

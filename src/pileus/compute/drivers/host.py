@@ -1,0 +1,24 @@
+"""What a host has, as libvirt tells it."""
+
+from typing import Any
+
+from pileus.compute.driver import HostFacts
+
+
+def host_facts(connection: Any, hostname: str, accelerator: str, disk_gb: int) -> HostFacts:
+    """The host's size and hypervisor. Raises libvirt's own errors."""
+    arch, _, vcpus, *_ = connection.getInfo()
+    # getInfo counts only the memory of NUMA cells that libvirt recognises.
+    memory_mb = connection.getMemoryStats(-1)["total"] >> 10
+    return HostFacts(
+        hostname=hostname,
+        hypervisor_type="QEMU",
+        hypervisor_version=connection.getVersion(),
+        accelerator=accelerator,
+        arch=arch,
+        vcpus=vcpus,
+        memory_mb=memory_mb,
+        disk_gb=disk_gb,
+        cpu_model="Nehalem" if accelerator == "tcg" else "host-passthrough",
+        traits=("COMPUTE_IMAGE_TYPE_QCOW2", "COMPUTE_IMAGE_TYPE_RAW"),
+    )

@@ -1,0 +1,147 @@
+"""A guest's disks: qcow2 overlays over image files, in a folder of the guest's own.
+
+The image is a hard link in that folder, so it stays while a guest needs it, whatever becomes of the
+image, and is gone with the last. Images on another file system are copied once to `_base`.
+"""
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from pileus.compute.driver import Disk, ImageFiles
+from pileus.compute.drivers.imagefile import disk_size, virtual_size
+from pileus.core.backend import Broken, Refused
+from pileus.host.command import run
+from pileus.host.place import HostError
+
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A disk's file, and the image file under it with its format."""
+
+    disk: Disk
+    path: Path
+    base: Path | None
+    base_format: str = ""
+
+
+class Overlays:
+    """The disks of all guests under `root`, one folder a guest."""
+
+    def __init__(self, root: Path, images: ImageFiles) -> None:
+        self._root = root
+        self._images = images
+        self._shared = root / "_base"
+        self._lock = Lock()  # over _base: a copy is made or dropped by one thread at a time
+
+    def folder(self, guest_id: str) -> Path:
+        """Where the guest's files are."""
+        return self._root / guest_id
+
+    def found(self, guest_id: str, disk: Disk) -> Overlay | None:
+        """The disk as it is on this host; None when it is missing or holds another image."""
+        folder = self.folder(guest_id)
+        if not (folder / _safe(disk.name)).exists():
+            return None
+        base = next(folder.glob(f"{disk.name}.base-*"), None)
+        if (base is None) != (disk.image is None):
+            return None
+        if base is None:
+            return Overlay(disk, folder / disk.name, None)
+        image, _, form = base.name.removeprefix(f"{disk.name}.base-").rpartition(".")
+        return Overlay(disk, folder / disk.name, base, form) if image == disk.image else None
+
+    def make(self, guest_id: str, disk: Disk) -> Overlay:
+        """Make the disk anew; what it held is lost. Raises Refused and Broken."""
+        folder = self.folder(guest_id)
+        path = folder / _safe(disk.name)
+        source, size = None, disk.size_gb << 30
+        form = ""
+        if disk.image is not None:
+            source, form = self._images.path(_safe(disk.image))
+            size = disk_size(disk.image, virtual_size(source, form), disk.size_gb)
+        elif not size:
+            raise Refused(f"The disk {disk.name} has neither a size nor an image.")
+        folder.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        for old in folder.glob(f"{disk.name}.base-*"):
+            old.unlink()
+        new = folder / f"{disk.name}.new"
+        words = ["qemu-img", "create", "-q", "-f", "qcow2"]
+        base = None
+        if source is not None:
+            base = folder / f"{disk.name}.base-{disk.image}.{form}"
+            self._link(source, base)
+            words += ["-F", form, "-b", base.name]
+        _run(*words, str(new), str(size))
+        new.replace(path)  # a disk is there whole or not at all
+        return Overlay(disk, path, base, form)
+
+    def size(self, overlay: Overlay) -> int:
+        """The bytes that the guest sees, read also while it runs."""
+        info = _run(*("qemu-img", "info", "-U", "-f", "qcow2", "--output=json"), str(overlay.path))
+        return int(json.loads(info)["virtual-size"])
+
+    def grow(self, overlay: Overlay) -> None:
+        """Enlarge the disk of a guest that is off. Raises Refused when it would shrink."""
+        wanted, now = overlay.disk.size_gb << 30, self.size(overlay)
+        if not wanted or wanted == now:
+            return
+        if wanted < now:
+            raise Refused(
+                f"The disk {overlay.disk.name} has {now / (1 << 30):.2f} GiB and cannot shrink to "
+                f"{overlay.disk.size_gb} GiB."
+            )
+        _run("qemu-img", "resize", "-q", "-f", "qcow2", str(overlay.path), str(wanted))
+
+    def remove(self, guest_id: str) -> None:
+        """Delete the guest's folder with all in it, and copies of images that nobody needs."""
+        folder = self.folder(guest_id)
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+            with self._lock:
+                for copy in self._shared.glob("*"):
+                    if copy.stat().st_nlink == 1:
+                        copy.unlink()
+        except OSError as error:
+            raise Broken(f"The guest's folder {folder} cannot be deleted: {error}") from error
+
+    def free_gb(self) -> int:
+        """The size in GiB of the file system that the disks are on."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self._root).total >> 30
+
+    def _link(self, source: Path, base: Path) -> None:
+        try:
+            os.link(source, base)
+        except PermissionError as error:
+            raise Broken(f"The image file {source} cannot be linked: {error}") from error
+        except OSError:  # another file system, or one without hard links between folders
+            with self._lock:
+                self._shared.mkdir(parents=True, exist_ok=True)
+                copy = self._shared / f"{source.stat().st_size}-{base.name.partition('.base-')[2]}"
+                if not copy.exists():
+                    new = copy.with_name(f"{copy.name}.new")
+                    shutil.copyfile(source, new)
+                    new.replace(copy)
+                os.link(copy, base)
+
+
+def _safe(name: str) -> str:
+    if not _SAFE.fullmatch(name):
+        raise Refused(f"{name!r} cannot be a file's name: use letters, digits, '.', '_' and '-'.")
+    return name
+
+
+def _run(*words: str) -> str:
+    try:
+        return run(*words)
+    except HostError as error:
+        raise Broken(str(error)) from error

@@ -1,0 +1,89 @@
+"""Actions on servers."""
+
+import pytest
+
+from tests.cloud import Cloud
+
+from .conftest import Compute
+
+
+def test_power_is_changed_and_each_action_is_remembered(compute: Compute, cloud: Cloud) -> None:
+    server_id = compute.boot("power")
+
+    for action, status in (
+        ({"os-stop": None}, "SHUTOFF"),
+        ({"os-start": None}, "ACTIVE"),
+        ({"pause": None}, "PAUSED"),
+        ({"unpause": None}, "ACTIVE"),
+        ({"reboot": {"type": "SOFT"}}, "ACTIVE"),
+        ({"reboot": {"type": "HARD"}}, "ACTIVE"),
+    ):
+        assert compute.act(server_id, **action).status_code == 202
+        compute.until(server_id, status)
+
+    events = compute.call("GET", f"/servers/{server_id}/os-instance-actions").json()
+    names = [one["action"] for one in events["instanceActions"]]
+    assert names == ["reboot", "reboot", "unpause", "pause", "start", "stop", "create"]
+    request_id = events["instanceActions"][-1]["request_id"]
+    path = f"/servers/{server_id}/os-instance-actions/{request_id}"
+    event = compute.call("GET", path, client=cloud.admin).json()["instanceAction"]["events"][0]
+    assert (event["event"], event["result"]) == ("compute__do_build_and_run_instance", "Success")
+    compute.remove(server_id)
+
+
+def test_a_wrong_state_is_a_409(compute: Compute) -> None:
+    server_id = compute.boot("state")
+
+    answer = compute.act(server_id, **{"os-start": None})
+
+    assert answer.status_code == 409
+    assert answer.json()["conflictingRequest"]["message"] == (
+        f"Cannot 'start' instance {server_id} while it is in vm_state active"
+    )
+    compute.remove(server_id)
+
+
+@pytest.mark.parametrize(
+    "action", [{"reboot": {"type": "NO"}}, {"reboot": None}, {"fly": None}, {}, {"a": 1, "b": 2}]
+)
+def test_an_action_that_is_none_is_a_400(compute: Compute, action: dict[str, object]) -> None:
+    server_id = compute.boot("none")
+
+    answer = compute.act(server_id, **action)
+
+    assert answer.status_code == 400
+    compute.remove(server_id)
+
+
+def test_a_locked_server_is_left_alone_by_all_but_admins(compute: Compute, cloud: Cloud) -> None:
+    server_id = compute.boot("locked")
+    compute.act(server_id, lock={"locked_reason": "keep"})
+
+    refused = compute.act(server_id, **{"os-stop": None})
+    deleted = compute.call("DELETE", f"/servers/{server_id}")
+
+    assert (refused.status_code, deleted.status_code) == (409, 409)
+    assert compute.show(server_id)["locked_reason"] == "keep"
+    compute.act(server_id, unlock=None)
+    compute.remove(server_id)
+
+
+def test_the_console_says_that_it_is_simulated(compute: Compute) -> None:
+    server_id = compute.boot("console")
+
+    answer = compute.act(server_id, **{"os-getConsoleOutput": {}})
+
+    assert "simulated" in answer.json()["output"]
+    compute.remove(server_id)
+
+
+def test_only_admins_reset_a_state(compute: Compute, cloud: Cloud) -> None:
+    server_id = compute.boot("reset")
+    path, body = f"/servers/{server_id}/action", {"os-resetState": {"state": "error"}}
+
+    refused = compute.call("POST", path, body)
+    done = compute.call("POST", path, body, cloud.admin)
+
+    assert (refused.status_code, done.status_code) == (403, 202)
+    assert compute.show(server_id)["status"] == "ERROR"
+    compute.remove(server_id)

@@ -120,7 +120,7 @@ def _expand(ctx: Context, rows: list[Any], views: list[dict[str, Any]]) -> None:
             query = query.where(
                 sa.or_(Subnet.network_id.in_(mine), Subnet.project_id == ctx.project_id)
             )
-        for network_id, subnet_id in ctx.tx.execute(query).tuples():
+        for network_id, subnet_id in ctx.tx.execute(query):
             subnets[network_id].append(subnet_id)
     for row, view in zip(rows, views, strict=True):
         view["subnets"] = subnets[row.id]

@@ -12,8 +12,6 @@ _PORT_READER = f"{_READER} or (role:reader and rule:network_owner)"
 _DEFAULTS: dict[str, str] = {
     "context_is_admin": "role:admin",
     "admin_only": "rule:context_is_admin",
-    "owner": "project_id:%(project_id)s",
-    "admin_or_owner": "rule:context_is_admin or rule:owner",
     "network_owner": "project_id:%(network:tenant_id)s",
     "shared": "'True':%(shared)s",
     "external": "'True':%(external)s",

@@ -25,7 +25,7 @@ def _agents(ctx: Context) -> list[dict[str, Any]]:
     hosts = {row.host for row in tx.all(HostRevision)} | {ctx.parts[Config].host}
     table = Desired.table.c
     query = sa.select(table.host, sa.func.max(table.reported_at)).group_by(table.host)
-    heard = dict(tx.execute(query).tuples().all())
+    heard = dict(tx.execute(query).all())
     found: list[dict[str, Any]] = []
     for host in sorted(hosts):
         seen = (heard.get(host) or tx.now).strftime(_TIME)
@@ -81,7 +81,7 @@ def _availability(tx: Tx, *where: "sa.ColumnElement[bool]") -> list[dict[str, An
         subnets[subnet.network_id].append(subnet)
     held = PortAddress.table.c
     query = sa.select(held.subnet_id, sa.func.count()).group_by(held.subnet_id)
-    used: dict[str, int] = dict(tx.execute(query).tuples().all())
+    used: dict[str, int] = dict(tx.execute(query).all())
     found = []
     for network in tx.all(Network, *where, order=[Network.id]):
         parts = [

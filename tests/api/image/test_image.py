@@ -160,8 +160,18 @@ def test_lists_are_filtered_sorted_and_paged(make: Make, demo: httpx.Client) -> 
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=x", "sort_key=properties", "marker=none", "visibility=x", "member_status=x",
-     "size_min=x", "status=x", "created_at=gt:x", "os_hidden=maybe", "name=in:%22a"],
+    [
+        "limit=x",
+        "sort_key=properties",
+        "marker=none",
+        "visibility=x",
+        "member_status=x",
+        "size_min=x",
+        "status=x",
+        "created_at=gt:x",
+        "os_hidden=maybe",
+        "name=in:%22a",
+    ],
 )
 def test_wrong_list_queries_are_refused(demo: httpx.Client, query: str) -> None:
     assert demo.get(f"/v2/images?{query}").status_code == 400

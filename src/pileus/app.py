@@ -19,8 +19,9 @@ from .core.audit import Finding, Invariant, audit
 from .core.clock import Clock, RealClock
 from .core.db import Database, Tx
 from .core.engine import Engine
-from .core.flow import by_name
+from .core.flow import FlowRow, by_name
 from .core.ids import Ids
+from .core.lease import Lease
 from .core.loop import Loop
 from .core.parts import Parts
 from .core.policy import Policy
@@ -77,6 +78,10 @@ class App:
         self.db.run(self._first_rows)
         compute.host_report(self.parts)
         first_image(self.parts)
+
+    def inherit(self) -> None:
+        """Free what a killed process held: for the one process that its database has."""
+        self.db.run(_free)
 
     def _first_rows(self, tx: Tx) -> None:
         identity.first_start(tx, self.parts, SERVICES)
@@ -152,6 +157,11 @@ def build(config: Config, machine: Machine | None = None, clock: Clock | None = 
     parts.add(machine.network, NetworkDriver)
     parts.add(machine.host_network, HostNetwork)
     return App(config, parts, machine)
+
+
+def _free(tx: Tx) -> None:
+    tx.set(Lease, Lease.expires_at > tx.now, expires_at=tx.now)
+    tx.set(FlowRow, FlowRow.lease_until.is_not(None), lease_until=None)
 
 
 def _overrides(path: Path | None) -> dict[str, str]:

@@ -30,6 +30,8 @@ def serve(config: Config) -> None:
     _logging()
     app = build(config)
     app.prepare()
+    if not config.database:
+        app.inherit()  # the lock says that no other process has this state's own database
     serving = _Serving(config, app)
     asyncio.run(serving.run())
     lock.close()

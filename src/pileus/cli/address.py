@@ -23,8 +23,9 @@ def secure(config: Config, insecure_http: bool) -> Config:
         raise click.ClickException(f"--listen {config.listen!r} is not an IP address.") from None
     config = replace(config, insecure_http=insecure_http or config.insecure_http)
     reached = _own_address(address.version) if address.is_unspecified else config.listen
-    made = config.tls_cert == config.state / "tls.crt"
-    if not (address.is_loopback or config.insecure_http) and (made or not config.tls_cert):
+    if config.tls_cert == config.state / "tls.crt":  # made here earlier; is it still needed?
+        config = replace(config, tls_cert=None, tls_key=None)
+    if not (address.is_loopback or config.insecure_http or config.tls_cert):
         from .tls import make
 
         cert, key = make(config.state, reached)

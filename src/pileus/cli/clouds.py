@@ -44,9 +44,17 @@ def _entry(config: Config, user: str, project: str, password: str) -> dict[str, 
         "region_name": config.region,
         "identity_api_version": "3",
     }
-    if config.tls_cert:
+    if config.tls_cert and _vouches_for_itself(config.tls_cert):
         found["cacert"] = str(config.tls_cert)
     return found
+
+
+def _vouches_for_itself(cert: Path) -> bool:
+    """Whether clients have to be told to trust it: no authority has signed it."""
+    from cryptography import x509
+
+    found = x509.load_pem_x509_certificate(cert.read_bytes())
+    return found.issuer == found.subject
 
 
 def check(config: Config) -> None:
@@ -109,9 +117,13 @@ def write(file: Path, made: Mapping[str, Any]) -> None:
 
 
 def remove(file: Path, names: set[str]) -> None:
-    """Take our clouds out of the file."""
+    """Take our clouds out of the file, and the file away where nothing else is in it."""
     if file.exists():
-        _replace(file, _merged(file, _text(file), {}, names))
+        left = _merged(file, _text(file), {}, names)
+        if "#" not in left and yaml.safe_load(left) in (None, {}, {"clouds": None}, {"clouds": {}}):
+            file.unlink()
+        else:
+            _replace(file, left)
 
 
 def _clouds(file: Path, text: str) -> dict[str, Any]:

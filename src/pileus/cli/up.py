@@ -92,15 +92,17 @@ def up(
             _stay(config)
             return
         if pid is not None:
-            process.start(config)  # one that is still coming up is waited for
+            now = process.start(config)  # one that is still coming up is waited for
         else:
             with step("control plane"):
-                started = process.start(config)
-    _tell(config, f"is up already (process {pid})" if pid else f"is up (process {started})")
+                now = process.start(config)
+    _tell(config, f"is up{' already' if now == pid else ''} (process {now})")
 
 
 def _lasting(before: Config | None, config: Config) -> None:
     """What the first start decided stays so. Raises ClickException."""
+    if not (config.state / "control.key").exists():
+        return  # no control plane has started here yet
     for name, option in (("external_cidr", "--external"), ("seed", "--seed")):
         was = getattr(before or config, name)
         if was != getattr(config, name):

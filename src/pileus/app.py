@@ -74,7 +74,6 @@ class App:
     def prepare(self) -> None:
         """Bring the database up to date and see that a first start's rows are there."""
         migrations.upgrade(self.db)
-        seed.begin(self.db, self.config.seed)
         self.db.run(self._first_rows)
         compute.host_report(self.parts)
         first_image(self.parts)
@@ -84,6 +83,8 @@ class App:
         self.db.run(_free)
 
     def _first_rows(self, tx: Tx) -> None:
+        # In one transaction, so that a process killed in between does not change the ids.
+        seed.begin(tx, self.db.ids, self.config.seed)
         identity.first_start(tx, self.parts, SERVICES)
         network.first_start(tx, self.parts)
         compute.first_start(tx, self.parts)

@@ -1,4 +1,4 @@
-"""Repeatable ids across processes: each process that draws from a seed has a sequence of its own."""
+"""Repeatable ids across processes: each that draws from a seed has a sequence of its own."""
 
 from .db import Database, Tx
 from .resource import Resource, attr

@@ -64,7 +64,6 @@ def vhdx(flags: int = 0, size: int = 1 << 20, at: int = 2 << 20) -> bytes:
     items = b"metadata" + struct.pack("<HH", 0, 2) + bytes(20)
     items += parameters + struct.pack("<IIII", 65536, 8, 0, 0)
     items += disk + struct.pack("<IIII", 65544, 8, 0, 0)
-    region = (
-        items.ljust(65536, b"\0") + struct.pack("<II", 1 << 20, flags) + struct.pack("<Q", size)
-    )
+    disk_size = struct.pack("<Q", size)
+    region = items.ljust(65536, b"\0") + struct.pack("<II", 1 << 20, flags) + disk_size
     return (b"vhdxfile".ljust(192 << 10, b"\0") + table).ljust(at, b"\0") + region

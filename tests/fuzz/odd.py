@@ -204,7 +204,10 @@ def mutated(rng: random.Random, body: Any, pool: list[str]) -> Any:
     body = copy.deepcopy(body)
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
         places: list[tuple[Any, Any]] = []
-        _places(body, places)
+        try:
+            _places(body, places)
+        except RecursionError:
+            break  # deep enough
         if not places or rng.random() < 0.03:
             body = value(rng, pool)
             continue
@@ -223,7 +226,7 @@ def mutated(rng: random.Random, body: Any, pool: list[str]) -> Any:
         elif how < 0.96 and isinstance(holder, dict):
             holder[str(key).upper() + "x"] = holder.pop(key)
         elif isinstance(holder, list):
-            holder.append(copy.deepcopy(holder[key]))
+            holder.append(holder[key])
         else:
             holder[key] = None
     return body

@@ -292,9 +292,7 @@ _RULE = {
 
 
 def _without(body: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    return {
-        one: {k: v for k, v in inner.items() if k not in keys} for one, inner in body.items()
-    }
+    return {one: {k: v for k, v in inner.items() if k not in keys} for one, inner in body.items()}
 
 
 _I, _G, _P, _C, _N = "identity", "image", "placement", "compute", "network"
@@ -436,7 +434,10 @@ BODIES: dict[Key, Any] = {
     (_N, "PUT", "/v2.0/ports/{id}", ""): _without(_PORT, "network_id", "mac_address"),
     (_N, "POST", "/v2.0/routers", ""): _ROUTER,
     (_N, "PUT", "/v2.0/routers/{id}", ""): {
-        "router": {"name": "$new", "routes": [{"destination": "10.5.0.0/24", "nexthop": "10.9.0.4"}]}
+        "router": {
+            "name": "$new",
+            "routes": [{"destination": "10.5.0.0/24", "nexthop": "10.9.0.4"}],
+        }
     },
     (_N, "PUT", "/v2.0/routers/{id}/add_router_interface", ""): {"subnet_id": "$subnet_id"},
     (_N, "PUT", "/v2.0/routers/{id}/remove_router_interface", ""): {"subnet_id": "$subnet_id"},

@@ -238,10 +238,9 @@ class When(Type[datetime]):
         if isinstance(value, str):
             try:
                 found = datetime.fromisoformat(value)
-            except ValueError:
-                found = None
-            if found is not None:
                 return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+            except (ValueError, OverflowError):
+                pass  # no date, or one that in UTC lies before the year 1 or after 9999
         raise where.wrong(value, "a date and time in ISO 8601")
 
     def dump(self, value: datetime) -> object:

@@ -28,8 +28,7 @@ class _Maker:
         return answer
 
     def make(self, who: Client, path: str, one: str, body: dict[str, Any], **more: Any) -> Any:
-        found = self.ask(who, "POST", path, {one: body}, **more).json()[one]
-        return found
+        return self.ask(who, "POST", path, {one: body}, **more).json()[one]
 
     def name(self, what: str) -> str:
         return f"{self.mark}-{what}"

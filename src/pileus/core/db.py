@@ -146,8 +146,9 @@ class Database:
         """Run `work` in one transaction and return what it returned.
 
         Raises whatever `work` raised, after rolling back; BadRequest for a query that is beyond
-        the database's limits (on conditions, variables, the length of a pattern); Unavailable when the database stays
-        unreachable or the transaction cannot be serialised in a dozen tries.
+        the database's limits (on conditions, variables, the length of a pattern); Unavailable
+        when the database stays unreachable or the transaction cannot be serialised in a dozen
+        tries.
         """
         for attempt in range(_TRIES):
             try:

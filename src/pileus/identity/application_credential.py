@@ -21,7 +21,8 @@ _RULES = ListOf(
         {
             "id": Text(64, 1),
             "service": Text(64, 1),
-            "path": Text(128, 1, r"/.*"),
+            # One wildcard a step: what is between two slashes cannot be cut in many ways.
+            "path": Text(128, 1, r"(/[^/*{}]*(\*\*?|\{\w+\})?[^/*{}]*)+"),
             "method": _METHODS,
         }
     ),

@@ -14,7 +14,8 @@ from .translate import NUMBERS
 
 _ICMP = ("icmp", "1")
 _ICMP6 = ("icmpv6", "ipv6-icmp", "58")
-_PORTED = ("tcp", "udp", "sctp", "dccp", "udplite", "6", "17", "33", "132", "136")
+# Only where the data plane can tell ports apart: a rule is refused rather than widened.
+_PORTED = ("tcp", "udp", "sctp", "6", "17", "132")
 _NAMES = {"tcp", "udp", "icmp", "icmpv6", "ipv6-icmp", "any"} | {
     name for name in NUMBERS if not name.isdigit()
 }
@@ -146,7 +147,7 @@ def _check_ports(values: dict[str, Any]) -> None:
     if protocol not in _PORTED:
         raise BadRequest(
             f"Port range cannot be specified for protocol {protocol}. Port range is only supported"
-            " for TCP, UDP, UDPLITE, SCTP and DCCP.",
+            " for TCP, UDP and SCTP.",
             kind="SecurityGroupInvalidProtocolForPort",
         )
     if low is None or high is None or not 0 < low <= high:

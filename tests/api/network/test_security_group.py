@@ -65,6 +65,10 @@ def test_a_rule_stands_once(net: Net) -> None:
         ({"protocol": "icmp", "port_range_min": 300}, "SecurityGroupInvalidIcmpValue"),
         ({"protocol": "icmp", "port_range_max": 3}, "SecurityGroupMissingIcmpType"),
         ({"protocol": "gre", "port_range_min": 3}, "SecurityGroupInvalidProtocolForPort"),
+        (
+            {"protocol": "dccp", "port_range_min": 3, "port_range_max": 3},
+            "SecurityGroupInvalidProtocolForPort",
+        ),
         ({"protocol": "ipv6-icmp"}, "SecurityGroupEthertypeConflictWithProtocol"),
         (
             {"ethertype": "IPv6", "remote_ip_prefix": "10.0.0.0/8"},

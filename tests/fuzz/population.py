@@ -43,17 +43,10 @@ def populate(cloud: Cloud, owner: Client, mark: str = "prey") -> dict[str, str]:
     _identity(maker)
     _image(maker)
     _placement(maker)
-    if any(one["rel"] for one in _resources(cloud)):
-        _network(maker)
+    _network(maker)
     _compute(maker)
     cloud.settle()
     return maker.ids
-
-
-def _resources(cloud: Cloud) -> list[dict[str, str]]:
-    """What the network API serves; empty while it serves nothing but its versions."""
-    answer = cloud.demo.get("/network/v2.0/networks")
-    return [{"rel": "networks"}] if answer.status_code == 200 else []
 
 
 def _identity(m: _Maker) -> None:
@@ -211,15 +204,11 @@ def _compute(m: _Maker) -> None:
 
 def _server(m: _Maker) -> None:
     at, ids, headers = "/compute/v2.1", m.ids, {"headers": COMPUTE}
-    ids.setdefault("network_name", "none")
-    ids.setdefault("network_id", "55555555-5555-5555-5555-555555555555")
-    ids.setdefault("port_id", "55555555-5555-5555-5555-555555555555")
-    nics: Any = [{"port": ids["port_id"]}] if "subnet_id" in ids else "none"
     wanted = {
         "name": m.name("server"),
         "imageRef": ids["boot_image_id"],
         "flavorRef": ids["flavor_id"] if m.owner.project_id == ids["project_id"] else "42",
-        "networks": nics,
+        "networks": [{"port": ids["port_id"]}],
         "key_name": ids["keypair_name"],
         "metadata": {m.name("meta"): m.name("value")},
         "tags": [m.name("tag")],

@@ -149,157 +149,44 @@ PARTS = [
     "CUSTOM_X",
     "%5B%5D",
 ]
-_EVERYWHERE = ["limit", "marker", "sort_key", "sort_dir", "sort", "name", "id", "status"]
-QUERIES = {
-    "identity": [
-        *_EVERYWHERE,
-        *[
-            "domain_id",
-            "parent_id",
-            "project_id",
-            "user_id",
-            "enabled",
-            "is_domain",
-            "tags",
-            "tags-any",
-            "not-tags",
-        ],
-        *[
-            "not-tags-any",
-            "name__contains",
-            "name__startswith",
-            "name__icontains",
-            "scope.project.id",
-        ],
-        *[
-            "role.id",
-            "user.id",
-            "group.id",
-            "scope.domain.id",
-            "scope.system",
-            "effective",
-            "include_names",
-        ],
-        *["include_subtree", "subtree_as_list", "subtree_as_ids", "parents_as_list", "nocatalog"],
-        *["parents_as_ids", "allow_expired", "type", "service_id", "region_id", "interface"],
-        *["parent_region_id", "scope.OS-INHERIT:inherited_to"],
-    ],
-    "image": [
-        *_EVERYWHERE,
-        *[
-            "visibility",
-            "member_status",
-            "owner",
-            "tag",
-            "size_min",
-            "size_max",
-            "created_at",
-            "updated_at",
-        ],
-        *["os_hidden", "protected", "checksum", "os_hash_value", "disk_format", "container_format"],
-        *["min_ram", "min_disk", "size", "colour", "a.b[0]"],
-    ],
-    "placement": [
-        *[
-            "name",
-            "uuid",
-            "resources",
-            "required",
-            "member_of",
-            "in_tree",
-            "limit",
-            "group_policy",
-            "resources1",
-        ],
-        *["required1", "member_of1", "in_tree1", "resources_A", "required_A", "same_subtree"],
-        *["root_required", "associated", "consumer_type", "project_id", "user_id"],
-    ],
-    "network": [
-        *_EVERYWHERE,
-        *[
-            "fields",
-            "page_reverse",
-            "project_id",
-            "tenant_id",
-            "tags",
-            "tags-any",
-            "not-tags",
-            "not-tags-any",
-        ],
-        *[
-            "network_id",
-            "device_id",
-            "device_owner",
-            "fixed_ips",
-            "mac_address",
-            "shared",
-            "router:external",
-        ],
-        *["cidr", "ip_version", "port_id", "floating_ip_address", "security_group_id", "direction"],
-        *["admin_state_up", "revision_number", "enable_dhcp", "gateway_ip", "description", "mtu"],
-        *[
-            "floating_network_id",
-            "router_id",
-            "fixed_ip_address",
-            "subnet_id",
-            "ethertype",
-            "protocol",
-        ],
-        *["security_groups", "binding:host_id", "host", "agent_type", "provider:physical_network"],
-    ],
-    "compute": [
-        *_EVERYWHERE,
-        *[
-            "all_tenants",
-            "deleted",
-            "project_id",
-            "tenant_id",
-            "user_id",
-            "changes-since",
-            "changes-before",
-        ],
-        *[
-            "ip",
-            "ip6",
-            "host",
-            "flavor",
-            "image",
-            "locked",
-            "hostname",
-            "description",
-            "availability_zone",
-        ],
-        *[
-            "config_drive",
-            "vm_state",
-            "task_state",
-            "power_state",
-            "launch_index",
-            "key_name",
-            "uuid",
-        ],
-        *[
-            "reservation_id",
-            "tags",
-            "tags-any",
-            "not-tags",
-            "not-tags-any",
-            "minDisk",
-            "minRam",
-            "is_public",
-        ],
-        *[
-            "start",
-            "end",
-            "detailed",
-            "with_servers",
-            "hypervisor_hostname_pattern",
-            "binary",
-            "offset",
-        ],
-        *["all_projects", "reserved", "usage"],
-    ],
+_EVERYWHERE = """limit marker sort_key sort_dir sort name id status"""
+_KNOWN = {
+    "identity": f"""
+        {_EVERYWHERE} domain_id parent_id project_id user_id enabled is_domain tags
+        tags-any not-tags not-tags-any name__contains name__startswith name__icontains
+        scope.project.id role.id user.id group.id scope.domain.id scope.system effective
+        include_names include_subtree subtree_as_list subtree_as_ids parents_as_list
+        nocatalog parents_as_ids allow_expired type service_id region_id interface
+        parent_region_id scope.OS-INHERIT:inherited_to
+    """,
+    "image": f"""
+        {_EVERYWHERE} visibility member_status owner tag size_min size_max created_at
+        updated_at os_hidden protected checksum os_hash_value disk_format
+        container_format min_ram min_disk size colour a.b[0]
+    """,
+    "placement": """
+        name uuid resources required member_of in_tree limit group_policy resources1
+        required1 member_of1 in_tree1 resources_A required_A same_subtree root_required
+        associated consumer_type project_id user_id
+    """,
+    "network": f"""
+        {_EVERYWHERE} fields page_reverse project_id tenant_id tags tags-any not-tags
+        not-tags-any network_id device_id device_owner fixed_ips mac_address shared
+        router:external cidr ip_version port_id floating_ip_address security_group_id
+        direction admin_state_up revision_number enable_dhcp gateway_ip description mtu
+        floating_network_id router_id fixed_ip_address subnet_id ethertype protocol
+        security_groups binding:host_id host agent_type provider:physical_network
+    """,
+    "compute": f"""
+        {_EVERYWHERE} all_tenants deleted project_id tenant_id user_id changes-since
+        changes-before ip ip6 host flavor image locked hostname description
+        availability_zone config_drive vm_state task_state power_state launch_index
+        key_name uuid reservation_id tags tags-any not-tags not-tags-any minDisk minRam
+        is_public start end detailed with_servers hypervisor_hostname_pattern binary
+        offset all_projects reserved usage
+    """,
 }
+QUERIES = {service: words.split() for service, words in _KNOWN.items()}
 STRANGE = ["x" * 300, "", "\u00e9", "a[]", "name\x00", "x__contains", "password_hash", "extra"]
 
 

@@ -90,7 +90,9 @@ def _create(ctx: Context) -> object:
     values, _ = noun.body(ctx, ApplicationCredential, skip=_OWN_KEYS)
     given = ctx.inner("application_credential")
     secret = given.get("secret")
-    secret = secrets.token_urlsafe(64) if secret is None else _SECRET.parse(secret, where)
+    secret = (
+        secrets.token_urlsafe(64) if secret is None else _SECRET.parse(secret, where.at("secret"))
+    )
     stored = ctx.parts[Tokens].passwords.hash(secret)
 
     def work(tx: Tx) -> object:

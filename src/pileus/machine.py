@@ -67,7 +67,9 @@ def simulated(config: Config) -> Machine:
     upstairs = Upstairs()
     network = SimulatedNetwork()
     return Machine(
-        compute=SimulatedCompute(hostname=config.host, images=upstairs),
+        compute=SimulatedCompute(
+            config.host, upstairs, file=config.state / "simulated-guests.jsonl"
+        ),
         network=network,
         host_network=SimulatedHostNetwork(config.host, network, upstairs.metadata),
         upstairs=upstairs,

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-import tempfile
+import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -20,9 +20,12 @@ def write_drive(target: Path, files: Mapping[str, str]) -> None:
     The path of a file that is not text ends in ;base64, which says how its bytes are written.
     Raises Refused for a path that leaves the drive, Broken when it cannot be written.
     """
-    with tempfile.TemporaryDirectory(prefix="drive-", dir=target.parent) as made:
-        tree, new = Path(made) / "tree", Path(made) / "new.iso"
-        tree.mkdir()
+    # Of a fixed name, so that what a killed process left behind is swept up by the next.
+    work = target.with_name(f"{target.name}.new")
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        tree, new = work / "tree", work / "iso"
+        tree.mkdir(parents=True)
         for name, text in files.items():
             path = PurePosixPath(name.removesuffix(_CODED))
             if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
@@ -38,6 +41,10 @@ def write_drive(target: Path, files: Mapping[str, str]) -> None:
         except HostError as error:
             raise Broken(f"The config drive cannot be written: {error}") from error
         new.replace(target)
+    except OSError as error:
+        raise Broken(f"The config drive {target} cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _bytes(name: str, text: str) -> bytes:

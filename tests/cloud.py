@@ -36,8 +36,8 @@ class Cloud:
     """The app, its port, and clients of the admin, of demo and of an unrelated project."""
 
     def __init__(self, state: Path, start: bool = True) -> None:
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # for TCP_NODELAY
+        self.listener = socket.socket(*kind)
         self.listener.bind(("127.0.0.1", 0))
         self.config = Config(
             state=state,

@@ -14,6 +14,7 @@ from .agent.metadata import MetadataHandler
 from .compute.driver import ComputeDriver
 from .config import Config
 from .console import Console
+from .core import seed
 from .core.audit import Finding, Invariant, audit
 from .core.clock import Clock, RealClock
 from .core.db import Database, Tx
@@ -70,6 +71,7 @@ class App:
     def prepare(self) -> None:
         """Bring the database up to date and see that a first start's rows are there."""
         migrations.upgrade(self.db)
+        seed.begin(self.db, self.config.seed)
         self.db.run(self._first_rows)
         compute.host_report(self.parts)
         first_image(self.parts)

@@ -229,5 +229,3 @@ def test_every_flow_of_the_service_is_crashed_here() -> None:
         "server.delete",
         "server.power",
     }
-
-

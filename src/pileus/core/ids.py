@@ -9,11 +9,22 @@ _NAMESPACE = uuid.UUID("6f2c6f0e-7f0b-5d0c-9a39-0f0b7c1e5a11")
 
 
 class Ids:
-    """A source of new ids. With a seed the same calls give the same ids."""
+    """A source of new ids. With a seed the same calls give the same ids.
 
-    def __init__(self, seed: int | None = None) -> None:
-        self._random = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 (seeded for tests)
+    `start` counts the processes that have drawn from this seed before on the same database: each
+    draws a sequence of its own, or the second would repeat the first one's ids.
+    """
+
+    def __init__(self, seed: int | None = None, start: int = 0) -> None:
+        self._seed = seed
         self._lock = threading.Lock()
+        self.restart(start)
+
+    def restart(self, start: int) -> None:
+        """Begin the sequence of the process number `start`."""
+        self._random: random.Random = random.SystemRandom()
+        if self._seed is not None:
+            self._random = random.Random(f"{self._seed}/{start}")  # noqa: S311 (for tests)
 
     def uuid(self) -> str:
         """A random UUID (RFC 9562 version 4) with dashes."""

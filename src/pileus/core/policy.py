@@ -76,7 +76,7 @@ class _Parser:
 
     def __init__(self, policy: Policy, text: str) -> None:
         self.policy = policy
-        self.tokens = re.findall(r"\(|\)|(?:%\([\w.]+\)s|[^\s()])+", text)
+        self.tokens = re.findall(r"\(|\)|(?:%\([\w.:]+\)s|[^\s()])+", text)
         self.at = 0
 
     def whole(self) -> Check:
@@ -137,7 +137,7 @@ class _Parser:
 
 
 def _comparison(kind: str, match: str) -> Check:
-    wanted = re.fullmatch(r"%\(([\w.]+)\)s", match)
+    wanted = re.fullmatch(r"%\(([\w.:]+)\)s", match)
     literal = re.fullmatch(r"'(.*)'|(True|False|None|\d+)", kind)
 
     def left(who: Credentials) -> object:

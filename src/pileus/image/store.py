@@ -49,6 +49,7 @@ class ImageStore:
         self._partial = root / "partial"
         self._partial.mkdir(parents=True, exist_ok=True, mode=0o755)
         self._mutex = threading.RLock()
+        self._depth = 0  # how often this thread holds the lock
 
     def path(self, image_id: str) -> Path:
         """Where an active image's bytes are."""
@@ -114,13 +115,18 @@ class ImageStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the store's lock, against other threads and other processes."""
+        """Hold the store's lock, against other threads and other processes. It may be nested."""
         with self._mutex:
+            if self._depth:
+                yield
+                return
             fd = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
+                self._depth += 1
                 yield
             finally:
+                self._depth = 0
                 os.close(fd)
 
 

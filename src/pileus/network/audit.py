@@ -33,11 +33,11 @@ def _once(_parts: Parts, tx: Tx) -> Iterable[str]:
         ("floating IP", (floating.floating_network_id, floating.floating_ip_address)),
     ):
         query = sa.select(*columns).group_by(*columns).having(sa.func.count() > 1)
-        for network_id, text in tx.execute(query).tuples():
+        for network_id, text in tx.execute(query):
             yield f"{what} {text} is owned more than once on network {network_id}"
     ends = (floating.port_id, floating.fixed_ip_address)
     query = sa.select(*ends).where(floating.port_id.is_not(None)).group_by(*ends)
-    for port_id, ip in tx.execute(query.having(sa.func.count() > 1)).tuples():
+    for port_id, ip in tx.execute(query.having(sa.func.count() > 1)):
         yield f"port {port_id} has several floating IPs for {ip}"
 
 
@@ -48,7 +48,7 @@ def _orphans(_parts: Parts, tx: Tx) -> Iterable[str]:
         .outerjoin_from(Port.table, Router.table, routers.id == ports.device_id)
         .where(ports.device_owner.in_((GATEWAY, INTERFACE)), routers.id.is_(None))
     )
-    for port_id, device in tx.execute(routed).tuples():
+    for port_id, device in tx.execute(routed):
         yield f"port {port_id} belongs to router {device}, which is gone"
     floating = FloatingIp.table.c
     lost = (
@@ -56,7 +56,7 @@ def _orphans(_parts: Parts, tx: Tx) -> Iterable[str]:
         .outerjoin_from(FloatingIp.table, Port.table, ports.id == floating.port_id)
         .where(floating.port_id.is_not(None), ports.id.is_(None))
     )
-    for floating_id, port_id in tx.execute(lost).tuples():
+    for floating_id, port_id in tx.execute(lost):
         yield f"floating IP {floating_id} leads to port {port_id}, which is gone"
     claimed = tx.all(Port, Port.claimed.is_(True), Port.device_id == "")
     for port in claimed:
@@ -116,11 +116,11 @@ def samples(tx: Tx) -> Iterable[Sample]:
 def _availability(tx: Tx) -> Iterable[Sample]:
     net, subnet, held = Network.table.c, Subnet.table.c, PortAddress.table.c
     counts = sa.select(held.subnet_id, sa.func.count()).group_by(held.subnet_id)
-    used: dict[str, int] = dict(tx.execute(counts).tuples().all())
+    used: dict[str, int] = dict(tx.execute(counts).all())
     query = sa.select(
         net.id, net.name, net.project_id, subnet.id, subnet.name, subnet.cidr, subnet.ip_version
     ).join_from(Network.table, Subnet.table, subnet.network_id == net.id)
-    for network_id, network, project, subnet_id, name, cidr, version in tx.execute(query).tuples():
+    for network_id, network, project, subnet_id, name, cidr, version in tx.execute(query):
         labels = {
             "network_id": network_id,
             "network_name": network,

@@ -12,7 +12,7 @@ from ..core.db import Database, Tx, chunks
 from ..core.loop import Loop
 from ..core.parts import Parts
 from . import topology
-from .driver import Change, NetworkDriver
+from .driver import Change, Key, NetworkDriver
 from .rows import FLOATING, GATEWAY, INTERFACE, METADATA, FloatingIp, Port
 from .translate import translate
 
@@ -30,6 +30,7 @@ class Translation:
         self.db, self.driver = db, driver
         self._resynced: float | None = None
         self._changed = False
+        self._refused: dict[Key, int] = {}
 
     def changed(self) -> None:
         """The data plane says that it has changed: compare soon."""
@@ -72,10 +73,7 @@ class Translation:
         try:
             self.driver.apply(changes)
             told: Sequence[Change] = changes
-        except Refused as refused:
-            log.warning(
-                "the data plane refused a batch (%s); telling its parts one by one", refused
-            )
+        except Refused:
             told = self._one_by_one(changes)
         self.db.run(lambda tx: _told(tx, told))
         return len(told) == len(changes)
@@ -86,8 +84,12 @@ class Translation:
             try:
                 self.driver.apply([change])
                 told.append(change)
+                self._refused.pop(change.key, None)
             except Refused as refused:
-                log.error("%s %s is refused by the data plane: %s", *change.key, refused)
+                # Said once for each revision: the next rounds try again in silence.
+                if self._refused.get(change.key) != change.revision:
+                    log.error("%s %s is refused by the data plane: %s", *change.key, refused)
+                self._refused[change.key] = change.revision
         return told
 
     def _note_ports(self) -> None:

@@ -97,7 +97,7 @@ def addresses(tx: Tx, server_ids: Collection[str]) -> Addresses:
             .where(port.device_id.in_(batch))
             .order_by(port.position, port.id, held.position, held.ip)
         )
-        for server_id, name, mac, ip, outside in tx.execute(query).tuples():
+        for server_id, name, mac, ip, outside in tx.execute(query):
             shown = found[server_id].setdefault(name, [])
             shown.append(_shown(ip, "fixed", mac))
             if outside is not None:
@@ -126,7 +126,7 @@ def server_security_groups(tx: Tx, server_ids: Collection[str]) -> dict[str, lis
             .where(port.device_id.in_(batch))
             .order_by(port.position, member.position, group.name)
         )
-        for server_id, name in tx.execute(query).tuples():
+        for server_id, name in tx.execute(query):
             if name not in found[server_id]:
                 found[server_id].append(name)
     return found

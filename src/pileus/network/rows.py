@@ -210,6 +210,7 @@ class FloatingIp(Standard, Resource):
     one, many = "floatingip", "floatingips"
     constraints = (sa.UniqueConstraint("floating_network_id", "floating_ip_address"),)
 
+    name = attr(Text(255), default="", show=False)
     floating_network_id = attr(Id(), create="required", filter=True, sort=True)
     floating_ip_address = attr(Ip(), filter=True, sort=True)
     port_id = attr(Id(), null=True, filter=True, sort=True, index=True)

@@ -1,27 +1,35 @@
 """The network service as the wire sees it."""
 
-from typing import Any
-
 from ..wire import faults, pages
-from ..wire.context import Context
-from ..wire.route import Route
 from ..wire.service import Service
-
-
-def _version(ctx: Context) -> dict[str, Any]:
-    link = {"rel": "self", "href": ctx.url("/v2.0/")}
-    return {"id": "v2.0", "status": "CURRENT", "links": [link]}
-
-
-def _versions(ctx: Context) -> object:
-    return {"versions": [_version(ctx)]}
-
+from . import discovery, interfaces, quota_api, standing
+from .floating_ips import FLOATING_IPS
+from .group_rules import GROUP_RULES
+from .groups import GROUPS
+from .networks import NETWORKS
+from .ports import PORTS
+from .routers import ROUTERS
+from .rules import rules
+from .subnets import SUBNETS
 
 SERVICE = Service(
     type="network",
     name="neutron",
     path="/network",
-    routes=(Route("GET", "/", _versions, auth=False),),
+    routes=(
+        *discovery.ROUTES,
+        *NETWORKS.routes(),
+        *SUBNETS.routes(),
+        *PORTS.routes(),
+        *ROUTERS.routes(),
+        *interfaces.ROUTES,
+        *FLOATING_IPS.routes(),
+        *GROUPS.routes(),
+        *GROUP_RULES.routes(),
+        *quota_api.ROUTES,
+        *standing.ROUTES,
+    ),
     faults=faults.network,
     page=pages.links,
+    rules=rules(),
 )

@@ -17,6 +17,7 @@ from ..core.errors import BadRequest, Fault, TooLarge, Unavailable
 from ..core.types import Version
 from .context import Request, Response
 from .dispatch import Dispatcher, Found
+from .route import Route
 from .service import Service
 
 Scope = MutableMapping[str, Any]
@@ -45,8 +46,15 @@ class Application:
     ) -> None:
         self._dispatcher, self._extra, self._observe = dispatcher, extra, observe
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="api")
+        # A transfer lasts as long as its client likes: it must not hold up short calls.
+        self._streams = ThreadPoolExecutor(threads * 4, thread_name_prefix="stream")
         # As many as can compute at a time; more would only take turns.
         self._slow = ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="slow")
+
+    def _pool(self, route: Route) -> ThreadPoolExecutor:
+        if route.stream:
+            return self._streams
+        return self._slow if route.slow else self._threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection event."""
@@ -96,7 +104,7 @@ class Application:
         if stream is not None and not head:
             loop = asyncio.get_running_loop()
             while (
-                chunk := await loop.run_in_executor(self._threads, next, stream, None)
+                chunk := await loop.run_in_executor(self._streams, next, stream, None)
             ) is not None:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"" if head else data})
@@ -146,7 +154,7 @@ class _Call:
         else:
             body = await _body(self.receive, self.service.max_body)
             request = _with_body(request, body)
-        threads = self.app._slow if self.found.route.slow else self.app._threads
+        threads = self.app._pool(self.found.route)
         return await loop.run_in_executor(threads, dispatcher.answer, self.found, request, self.id)
 
 

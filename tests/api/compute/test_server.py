@@ -5,9 +5,7 @@ from tests.cloud import Cloud
 from .conftest import Compute
 
 
-def test_a_server_becomes_active_and_goes_without_a_trace(
-    compute: Compute, cloud: Cloud
-) -> None:
+def test_a_server_becomes_active_and_goes_without_a_trace(compute: Compute, cloud: Cloud) -> None:
     server_id = compute.boot("trace")
 
     compute.remove(server_id)

@@ -373,6 +373,12 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "seed_starts",
+        sa.Column("seed", sa.String(length=32), nullable=False),
+        sa.Column("starts", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("seed", name=op.f("pk_seed_starts")),
+    )
+    op.create_table(
         "server_groups",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
@@ -1043,6 +1049,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_server_groups_project_id"))
 
     op.drop_table("server_groups")
+    op.drop_table("seed_starts")
     with op.batch_alter_table("security_groups", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_security_groups_project_id"))
 

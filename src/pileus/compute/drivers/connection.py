@@ -1,15 +1,17 @@
 """The connection to libvirt: opened when needed, opened again when lost, errors in our words."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 import libvirt
 
 from pileus.core.backend import Broken, Busy, Refused
 
+_log = logging.getLogger(__name__)
 _LOST = frozenset(
     {
         libvirt.VIR_ERR_RPC,
@@ -120,3 +122,21 @@ def said_plainly(doing: str) -> Iterator[None]:
 
 def _ignore(context: object, error: object) -> None:
     """Every error is raised as well: there is nothing left to print."""
+
+
+def look_at_emulators(uri: str) -> Thread:
+    """Let libvirt find out, in a thread, what its emulators can do.
+
+    Else it would do so when the first guest is made, which takes seconds. libvirt keeps what it
+    found, for as long as the emulators stay the same.
+    """
+
+    def look() -> None:
+        try:
+            libvirt.open(uri).getCapabilities()
+        except libvirt.libvirtError as error:
+            _log.info("libvirt cannot describe its emulators yet: %s", error)
+
+    thread = Thread(target=look, name="emulators", daemon=True)
+    thread.start()
+    return thread

@@ -67,7 +67,13 @@ def simulated(config: Config) -> Machine:
     upstairs = Upstairs()
     network = SimulatedNetwork()
     return Machine(
-        compute=SimulatedCompute(hostname=config.host, images=upstairs),
+        compute=SimulatedCompute(
+            hostname=config.host,
+            images=upstairs,
+            vcpus=1024,
+            memory_mb=4 << 20,
+            disk_gb=1 << 20,
+        ),
         network=network,
         host_network=SimulatedHostNetwork(config.host, network, upstairs.metadata),
         upstairs=upstairs,

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import click
@@ -67,16 +68,26 @@ def _prepare(config: Config) -> None:
     from ..host.images.cache import default_cache
     from ..host.libvirtd import Libvirtd
 
+    with step("libvirtd"):
+        engine = Libvirtd(config.state)
+        engine.start()
+        threading.Thread(target=_describe, args=(engine.uri,), daemon=True).start()
     with step("tiny image"):
         image = tiny.build(default_cache())
     with step("accelerator"):
         verdict = accelerator.verdict(config.state, lambda: image)
     click.echo(f"    {verdict.accelerator}: {verdict.reason}")
-    with step("libvirtd"):
-        Libvirtd(config.state).start()
     with step("network (Open vSwitch and OVN)"):
         fabric(config).start()
     boot.enable(config)
+
+
+def _describe(uri: str) -> None:
+    """Let libvirtd look at QEMU while other things are done: the first time takes it seconds."""
+    import libvirt
+
+    with contextlib.suppress(libvirt.libvirtError):  # whoever needs the answer asks again
+        libvirt.open(uri).getCapabilities()
 
 
 def fabric(config: Config) -> Ovn:

@@ -1,7 +1,9 @@
 """An Open vSwitch of the cloud's own: its database server and its switch daemon."""
 
+import errno
 import fcntl
 import os
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -11,6 +13,8 @@ from pileus.host.command import run
 from pileus.host.daemon import Daemon, listening
 from pileus.host.place import HostError, Place
 
+_TUNSETIFF = 0x400454CA
+_TAP = 0x1002  # a tap, without packet information
 _SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 
 
@@ -36,6 +40,16 @@ def upgrade(daemon: Daemon, file: Path, schema: Path) -> None:
         "yes\n"
     ):
         run("ovsdb-tool", "convert", str(file), str(schema))
+
+
+def _held(tap: str) -> bool:
+    """Whether a process has the tap open."""
+    with Path("/dev/net/tun").open("r+b", buffering=0) as tun:
+        try:
+            fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", tap.encode(), _TAP))
+        except OSError as error:
+            return error.errno == errno.EBUSY
+    return False
 
 
 class OpenVSwitch:
@@ -95,6 +109,9 @@ class OpenVSwitch:
         # but which keeps a second switch from starting. So it gets this cloud's name.
         with Path("/run/pileus/ovs-netdev.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            if Path("/sys/class/net/ovs-netdev").exists() and not _held("ovs-netdev"):
+                # Of a switch that was killed before it could name the device.
+                run("ip", "link", "delete", "ovs-netdev")
             if Path("/sys/class/net/ovs-netdev").exists():
                 raise HostError(
                     "the device ovs-netdev exists: another Open vSwitch in userspace runs on this"

@@ -21,6 +21,7 @@ from typing import Any
 
 PILEUS = [sys.executable, "-m", "pileus.cli"]
 SERVERS = int(os.environ.get("BENCH_SERVERS", "1000"))
+_IDLE = 2.0  # seconds
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -50,9 +51,7 @@ class Cloud:
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
         """Status, decoded body and headers."""
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = HTTPConnection("127.0.0.1", self.port)
+        connection = self._connection()
         known = {"X-Auth-Token": self.token, "Content-Type": "application/json"}
         known |= {"X-OpenStack-Nova-API-Version": "2.96"} | headers
         connection.request(method, path, None if body is None else json.dumps(body), known)
@@ -60,6 +59,14 @@ class Cloud:
         data = answer.read()
         named = {k.lower(): v for k, v in answer.getheaders()}
         return answer.status, json.loads(data) if data[:1] in (b"{", b"[") else data, named
+
+    def _connection(self) -> HTTPConnection:
+        """This thread's connection: a new one where the server may be about to end an idle one."""
+        now = time.monotonic()
+        if now - getattr(self._local, "used", 0.0) > _IDLE:
+            self._local.connection = HTTPConnection("127.0.0.1", self.port)
+        self._local.used = now
+        return self._local.connection  # type: ignore[no-any-return]
 
     def cpu(self) -> float:
         """Seconds of CPU that the process has used."""

@@ -68,7 +68,13 @@ def simulated(config: Config) -> Machine:
     network = SimulatedNetwork()
     return Machine(
         compute=SimulatedCompute(
-            config.host, upstairs, file=config.state / "simulated-guests.jsonl"
+            config.host,
+            upstairs,
+            # Room for thousands of servers: what is simulated costs nothing.
+            vcpus=1024,
+            memory_mb=4 << 20,
+            disk_gb=1 << 20,
+            file=config.state / "simulated-guests.jsonl",
         ),
         network=network,
         host_network=SimulatedHostNetwork(config.host, network, upstairs.metadata),

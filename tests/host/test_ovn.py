@@ -1,6 +1,5 @@
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -67,11 +66,3 @@ def test_two_clouds_live_side_by_side(network, tmp_path: Path):
         assert network.running()
     finally:
         other.uninstall()
-
-
-def test_a_device_that_a_killed_switch_left_is_in_nobodys_way(network):
-    if exists("ovs-netdev"):
-        pytest.skip("another switch in userspace is starting")
-    subprocess.run(["ip", "tuntap", "add", "dev", "ovs-netdev", "mode", "tap"], check=True)
-    assert network.start() is True
-    assert not exists("ovs-netdev")

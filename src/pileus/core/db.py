@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from .clock import Clock, RealClock
-from .errors import Unavailable
+from .errors import BadRequest, Unavailable
 from .ids import Ids
 from .resource import Resource
 
@@ -145,8 +145,10 @@ class Database:
     def run(self, work: Callable[[Tx], T], write: bool = True) -> T:
         """Run `work` in one transaction and return what it returned.
 
-        Raises whatever `work` raised, after rolling back; Unavailable when the database stays
-        unreachable or the transaction cannot be serialised in a dozen tries.
+        Raises whatever `work` raised, after rolling back; BadRequest for a query that is beyond
+        the database's limits (on conditions, variables, the length of a pattern); Unavailable
+        when the database stays unreachable or the transaction cannot be serialised in a dozen
+        tries.
         """
         for attempt in range(_TRIES):
             try:
@@ -156,6 +158,10 @@ class Database:
             except IntegrityError:
                 raise
             except (OperationalError, DBAPIError) as problem:
+                if _too_much(problem):
+                    raise BadRequest(
+                        "This asks for too much at once: name fewer or shorter conditions."
+                    ) from problem
                 if not _retriable(problem):
                     raise
                 reason = problem
@@ -211,12 +217,27 @@ def _retriable(problem: DBAPIError) -> bool:
     return code in _RETRIED or "database is locked" in str(problem.orig)
 
 
+# What SQLite says of a statement that is beyond its limits.
+_LIMITS = (
+    "Expression tree is too large",
+    "too many SQL variables",
+    "pattern too complex",
+    "parser stack overflow",
+    "string or blob too big",
+)
+
+
+def _too_much(problem: DBAPIError) -> bool:
+    return any(text in str(problem.orig) for text in _LIMITS)
+
+
 def _sqlite_engine(url: str) -> sa.Engine:
     engine = sa.create_engine(
         url,
         pool_size=32,
         max_overflow=32,
         connect_args={"check_same_thread": False, "timeout": 30},
+        hide_parameters=True,  # they may be secrets, and an error's text goes into the log
     )
 
     @sa.event.listens_for(engine, "connect")
@@ -236,7 +257,12 @@ def _sqlite_engine(url: str) -> sa.Engine:
 
 def _server_engine(url: str) -> sa.Engine:
     return sa.create_engine(
-        url, pool_size=16, max_overflow=16, pool_pre_ping=True, isolation_level="REPEATABLE READ"
+        url,
+        pool_size=16,
+        max_overflow=16,
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ",
+        hide_parameters=True,
     )
 
 

@@ -88,7 +88,8 @@ class Connection:
     @staticmethod
     def _alive(connection: Any) -> bool:
         try:
-            return bool(connection.isAlive())
+            # Asked for over the wire: isAlive() of a crashed libvirtd's connection is still true.
+            return bool(connection.getLibVersion())
         except libvirt.libvirtError:
             return False
 

@@ -63,3 +63,16 @@ def test_a_lost_tap_alone_comes_back_with_the_next_start(node: Node, spec: Guest
     node.host_network.unplug(PORT, spec.nics[0].tap)
     assert node.apply(replace(spec, reboots=1))["power"] == "running"
     node.ssh("true")
+
+
+def test_an_interface_comes_and_goes_while_the_guest_runs(node: Node, spec: GuestSpec) -> None:
+    other = Nic("41bbbbbb-0000-4000-8000-000000000002", NET, "fa:16:3e:41:00:12", MTU)
+    node.apply(spec)
+    node.ssh("true")  # only a guest that is up lets go of an interface
+
+    node.apply(replace(spec, nics=(*spec.nics, other)))
+    assert node.ssh("until ls /sys/class/net | grep eth1; do sleep 1; done").strip() == b"eth1"
+    node.apply(spec)
+    node.ssh("while ls /sys/class/net | grep -q eth1; do sleep 1; done")
+
+    assert set(node.host_network.plugged()) == {PORT}

@@ -1,5 +1,6 @@
 """Guests on QEMU, driven through libvirt."""
 
+import logging
 import re
 import time
 import uuid
@@ -22,6 +23,7 @@ from pileus.compute.drivers.overlay import Overlays
 from pileus.compute.drivers.turns import Turns
 from pileus.core.backend import Broken, Busy, Refused
 
+_log = logging.getLogger(__name__)
 PATIENCE = 1.0  # seconds that one call waits for a guest to shut itself down
 GRACE = 60.0  # seconds after which a guest that does not is turned off
 # What a guest's name or image could put into a definition is escaped, and never looks like this.
@@ -165,9 +167,12 @@ class LibvirtCompute:
         has = set(_MAC.findall(domain.XMLDesc()))
         wanted = {nic.mac.lower(): nic for nic in spec.nics}
         for mac in has - wanted.keys():
-            domain.detachDeviceFlags(
-                f"<interface type='ethernet'><mac address='{mac}'/></interface>", live
-            )
+            old = f"<interface type='ethernet'><mac address='{mac}'/></interface>"
+            try:
+                domain.detachDeviceFlags(old, live)
+            except libvirt.libvirtError as error:
+                # A guest need not let go of it. Its tap goes anyway, and the next start is without.
+                _log.info("guest %s keeps interface %s for now: %s", spec.id, mac, error)
         for mac in wanted.keys() - has:
             nic = nic_element(wanted[mac], spec.properties, self._userspace)
             domain.attachDeviceFlags(ET.tostring(nic, encoding="unicode"), live)

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import secrets
+import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from . import address, belongings, clouds, process
 from .options import state_option
 from .steps import step
 
+_ROOM_MB = 32
 _SMALLEST = 29  # of external networks, as a prefix's length
 
 
@@ -50,6 +52,10 @@ def up(
 ) -> None:
     """Start the cloud; set it up first where it is not. Safe to repeat and to interrupt."""
     if not settings.exists(state):
+        if not simulate and os.geteuid() != 0:
+            raise click.ClickException(
+                "Real guests and networks need root: run this as root, or add --simulate."
+            )
         belongings.refuse_foreign(state)
     with process.alone(state):
         before = settings.load(state) if settings.exists(state) else None
@@ -80,6 +86,7 @@ def up(
             raise click.ClickException(
                 f"The cloud in {state} runs already, with other settings: `pileus down` first."
             )
+        _room(state)
         if database:
             _reachable(database)
         clouds.check(config)
@@ -112,6 +119,15 @@ def _lasting(before: Config | None, config: Config) -> None:
             )
 
 
+def _room(state: Path) -> None:
+    free = shutil.disk_usage(state).free >> 20
+    if free < _ROOM_MB:
+        raise click.ClickException(
+            f"Only {free} MB are free for {state}, and a cloud cannot start with less than"
+            f" {_ROOM_MB}: delete what you can, or choose another --state."
+        )
+
+
 def _reachable(database: str) -> None:
     import sqlalchemy as sa
 
@@ -125,10 +141,6 @@ def _reachable(database: str) -> None:
 
 
 def _first(state: Path, simulate: bool) -> Config:
-    if not simulate and os.geteuid() != 0:
-        raise click.ClickException(
-            "Real guests and networks need root: run this as root, or add --simulate."
-        )
     return Config(
         state=state,
         simulate=simulate,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+import uvloop
 from structlog.typing import Processor
 
 from .app import App, build
@@ -27,7 +28,8 @@ def serve(config: Config) -> None:
     _logging()
     app = build(config)
     app.prepare()
-    asyncio.run(_Serving(config, app).run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_Serving(config, app).run())
     lock.close()
 
 
@@ -53,7 +55,6 @@ class _Serving:
             uvicorn.Config(
                 self,
                 http="httptools",
-                loop="uvloop",
                 lifespan="off",
                 access_log=False,
                 log_config=None,

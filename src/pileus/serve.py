@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+import uvloop
 from structlog.typing import Processor
 
 from .app import App, build
@@ -33,7 +34,8 @@ def serve(config: Config) -> None:
     if not config.database:
         app.inherit()  # the lock says that no other process has this state's own database
     serving = _Serving(config, app)
-    asyncio.run(serving.run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serving.run())
     lock.close()
     if serving.failed:
         sys.exit(1)
@@ -73,7 +75,6 @@ class _Serving:
             uvicorn.Config(
                 self,
                 http="httptools",
-                loop="uvloop",
                 lifespan="off",
                 access_log=False,
                 log_config=None,

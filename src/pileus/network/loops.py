@@ -78,7 +78,8 @@ class Translation:
             told: Sequence[Change] = changes
         except Refused:
             told = self._one_by_one(changes)
-        self.db.run(lambda tx: _told(tx, told))
+        # Lost with the power, the same is told again.
+        self.db.run(lambda tx: _told(tx, told), promise=False)
         return len(told) == len(changes)
 
     def _one_by_one(self, changes: Sequence[Change]) -> list[Change]:
@@ -101,7 +102,7 @@ class Translation:
         if before is not None and up != before:
             changed |= {port_id for port_id, _ in up.items() ^ before.items()}
         for batch in chunks(sorted(changed)):
-            self.db.run(partial(_note, port_ids=batch, up=up))
+            self.db.run(partial(_note, port_ids=batch, up=up), promise=False)
         self._up = up
 
 

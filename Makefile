@@ -43,6 +43,9 @@ test: env ## Unit, API and simulated-cloud tests, and one real guest where this 
 test-real: host ## The tests of the real drivers (root)
 	$(BIN)/python -m pytest -m real
 
+faults: env ## Crash every flow at every line (the whole campaign)
+	PILEUS_FAULTS=full $(BIN)/python -m pytest tests/flows -s -o timeout=1800
+
 check: env ## Format, lint, types, layers
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/ruff check src tests bench

@@ -24,7 +24,7 @@ from ..wire.context import Context
 
 NAME = Text(255, 1, strip=True)
 TAG = Text(60, 1, r"[^/,]+")
-META = Metadata(255, 255)
+META = Metadata(255, 255, 10_000)  # the quota says how many
 HOSTNAME = Text(63, 1, r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?")
 _COUNT = Int(1, 1000, strings=True)
 _SMALL = Text(255, 1)

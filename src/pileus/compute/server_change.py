@@ -75,7 +75,7 @@ def lock(ctx: Context) -> object:
     """Keep everybody but admins from changing the server."""
     wanted = ctx.body["lock"]
     reason = None
-    if wanted is not None:
+    if wanted:  # clients send {} as well as null
         if ctx.version < (2, 73):
             raise BadRequest("The action lock takes no arguments: its value must be null.")
         shape = Object({"locked_reason": Text(255, 1)})

@@ -1,12 +1,14 @@
 """What hangs on a server: metadata, tags, addresses, security groups, interfaces, actions."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from .. import network
-from ..core.errors import BadRequest, Forbidden, NotFound
+from ..core.db import Tx
+from ..core.errors import BadRequest, Conflict, Forbidden, NotFound
 from ..core.quota import limits
-from ..core.types import Int, ListOf, When
+from ..core.types import Field, Int, ListOf, Object, Text, When
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from .instance_action import InstanceAction
@@ -16,6 +18,7 @@ from .server import Server, ServerTag, find, missing, unlocked
 from .server_body import META, TAG
 from .server_view import host_mark
 
+_GROUP = Object({"name": Field(Text(255, 1), required=True)})
 _TAGS = ListOf(TAG, limit=50, unique=True)
 _MOST_TAGS = 50
 
@@ -174,6 +177,26 @@ def list_groups(ctx: Context) -> object:
     return {"security_groups": groups}
 
 
+def add_group(ctx: Context) -> object:
+    """Put a security group on all ports of the server."""
+    return _regroup(ctx, "add", network.add_security_group)
+
+
+def remove_group(ctx: Context) -> object:
+    """Take a security group off all ports of the server."""
+    return _regroup(ctx, "remove", network.remove_security_group)
+
+
+def _regroup(ctx: Context, verb: str, change: Callable[[Tx, str, str, str], None]) -> Response:
+    action = f"{verb}SecurityGroup"
+    name = _GROUP.parse(ctx.inner(action), ctx.where.at(action))["name"]
+    server = find(ctx, f"os-security-groups:{verb}")
+    if server.host is None or server.task_state == "deleting":
+        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    change(ctx.tx, server.id, server.project_id, name)
+    return Response(202)
+
+
 def list_interfaces(ctx: Context) -> object:
     """The server's ports."""
     server = find(ctx, "os-attach-interfaces:list")
@@ -328,6 +351,8 @@ ROUTES = (
     Route("GET", _ONE + "/ips", list_ips),
     Route("GET", _ONE + "/ips/{network}", show_ips),
     Route("GET", _ONE + "/os-security-groups", list_groups),
+    Route("POST", _ONE + "/action", add_group, action="addSecurityGroup"),
+    Route("POST", _ONE + "/action", remove_group, action="removeSecurityGroup"),
     Route("GET", _ONE + "/os-interface", list_interfaces),
     Route("GET", _ONE + "/os-interface/{port_id}", show_interface),
     Route("GET", _ONE + "/os-volume_attachments", list_volumes),

@@ -147,7 +147,7 @@ def _effective(tx: Tx, given: list[_One], query: dict[str, str], projects: list[
                 if query.get("user.id", line.actor_id) != line.actor_id:
                     continue
                 for role in sorted(
-                    everything.implied[line.role_id], key=lambda r: r != line.role_id
+                    everything.reached(line.role_id), key=lambda r: r != line.role_id
                 ):
                     prior = "" if role == line.role_id else line.role_id
                     key = (line.actor_id, line.target_id, role)

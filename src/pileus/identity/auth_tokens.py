@@ -30,7 +30,6 @@ def subject(ctx: Context, rule: str) -> tuple[str, Understood]:
     try:
         found = ctx.parts[Tokens].understand(ctx.tx, token, late)
     except Unauthorized:
-        ctx.require(rule, {"target.token.user_id": None})
         raise NotFound("The token in X-Subject-Token is not valid.") from None
     ctx.require(rule, {"target.token.user_id": found.user.id})
     return token, found

@@ -24,23 +24,32 @@ class Named:
 
 @dataclass(frozen=True)
 class Roles:
-    """All roles, and what each implies in the end, itself included."""
+    """All roles, and what each implies in the end, itself included.
+
+    A role of one domain (`specific`) only stands for what it implies: no token carries it.
+    """
 
     names: Mapping[str, str]
     implied: Mapping[str, frozenset[str]]
+    specific: frozenset[str]
+
+    def reached(self, role: str) -> frozenset[str]:
+        """What a grant of this role gives in the end."""
+        return self.implied.get(role, frozenset()) - self.specific
 
     def closure(self, ids: Collection[str]) -> dict[str, str]:
         """The names of these roles and of all that they imply, by id."""
         found: dict[str, str] = {}
         for role in ids:
-            for one in self.implied.get(role, ()):
+            for one in self.reached(role):
                 found[one] = self.names[one]
         return found
 
 
 def roles(tx: Tx) -> Roles:
     """Read all roles and implications."""
-    names = {r.id: r.name for r in tx.all(Role)}
+    every = tx.all(Role)
+    names = {r.id: r.name for r in every}
     direct: dict[str, set[str]] = {role: set() for role in names}
     for one in tx.all(Implication):
         direct[one.prior_role_id].add(one.implied_role_id)
@@ -52,7 +61,7 @@ def roles(tx: Tx) -> Roles:
             reached |= fresh
             todo += fresh
         implied[role] = frozenset(reached)
-    return Roles(names, implied)
+    return Roles(names, implied, frozenset(r.id for r in every if r.domain_id))
 
 
 _user = User.table.join(Domain.table, User.domain_id == Domain.id)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.db import Tx
-from ..core.errors import BadRequest, Unauthorized
+from ..core.errors import BadRequest, NotFound, Unauthorized
 from ..core.types import Field, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
@@ -62,7 +62,7 @@ def _create(ctx: Context) -> object:
     def work(tx: Tx) -> object:
         ctx._tx = tx
         if tx.get(Domain, domain_id) is None:
-            raise BadRequest(f"user.domain_id: there is no domain {domain_id!r}.")
+            raise NotFound(f"user.domain_id: there is no domain {domain_id!r}.")
         noun.taken(tx, User, values["name"], User.domain_id == domain_id)
         fixed = {"domain_id": domain_id, "password_hash": stored}
         row = tx.add(User(**(values | fixed), extra=free))

@@ -4,10 +4,12 @@ from ..core.flow import Flow
 from .audit import INVARIANTS, samples
 from .claim import (
     NetworkRequest,
+    add_security_group,
     bind_ports,
     claim_ports,
     ports_ready,
     release_ports,
+    remove_security_group,
     unbind_ports,
 )
 from .first import first_start
@@ -32,6 +34,7 @@ __all__ = [
     "NetworkRequest",
     "NicAddress",
     "NicInfo",
+    "add_security_group",
     "addresses",
     "bind_ports",
     "claim_ports",
@@ -41,6 +44,7 @@ __all__ = [
     "pending",
     "ports_ready",
     "release_ports",
+    "remove_security_group",
     "samples",
     "server_by_address",
     "server_nics",

@@ -7,12 +7,12 @@ from typing import Literal
 import sqlalchemy as sa
 
 from ..core.db import Tx
-from ..core.errors import BadRequest, Conflict, Forbidden
+from ..core.errors import BadRequest, Conflict, Forbidden, NotFound
 from ..core.policy import Credentials
 from . import metadata, port_life, quota, topology
 from .default_group import default_group
 from .port_life import Fixed
-from .rows import Network, Port, SecurityGroup, Subnet
+from .rows import Network, Port, PortGroup, SecurityGroup, Subnet
 
 _ADMIN = "admin"
 
@@ -143,24 +143,74 @@ def _groups(tx: Tx, who: Credentials, wanted: Sequence[str]) -> list[str]:
     """The ids of security groups given by name or id; the default group when none is."""
     if not wanted:
         return [default_group(tx, who.project_id)]
-    found = []
-    for name in wanted:
-        if name == "default":
-            default_group(tx, who.project_id)
-        matches = tx.all(
-            SecurityGroup,
-            SecurityGroup.project_id == who.project_id,
-            sa.or_(SecurityGroup.id == name, SecurityGroup.name == name),
+    return list(dict.fromkeys(_named(tx, who.project_id, name) for name in wanted))
+
+
+def _named(tx: Tx, project_id: str, name: str) -> str:
+    """The id of the project's group with this name or id."""
+    if name == "default":
+        default_group(tx, project_id)
+    matches = tx.all(
+        SecurityGroup,
+        SecurityGroup.project_id == project_id,
+        sa.or_(SecurityGroup.id == name, SecurityGroup.name == name),
+    )
+    exact = [group for group in matches if group.id == name] or matches
+    if not exact:
+        raise BadRequest(f"Security group {name} not found for project {project_id}.")
+    if len(exact) > 1:
+        raise Conflict(
+            f"Multiple security groups found matching '{name}'. Use an ID to be more specific."
         )
-        exact = [group for group in matches if group.id == name] or matches
-        if not exact:
-            raise BadRequest(f"Security group {name} not found for project {who.project_id}.")
-        if len(exact) > 1:
-            raise Conflict(
-                f"Multiple security groups found matching '{name}'. Use an ID to be more specific."
-            )
-        found.append(exact[0].id)
-    return list(dict.fromkeys(found))
+    return exact[0].id
+
+
+def add_security_group(tx: Tx, server_id: str, project_id: str, name: str) -> None:
+    """Put a group, named or by id, on all ports of a server.
+
+    Raises NotFound where the project has no such group, Conflict where several have the name.
+    """
+    group = _group_of(tx, project_id, name)
+    for port, present in _guarded(tx, server_id):
+        if group not in present:
+            _set_groups(tx, port, [*present, group])
+
+
+def remove_security_group(tx: Tx, server_id: str, project_id: str, name: str) -> None:
+    """Take a group, named or by id, off all ports of a server.
+
+    Raises NotFound where the project has no such group or no port of the server has it, Conflict
+    where several groups have the name.
+    """
+    group = _group_of(tx, project_id, name)
+    having = [(p, groups) for p, groups in _guarded(tx, server_id) if group in groups]
+    if not having:
+        raise NotFound(f"Security group {name} is not on any port of server {server_id}.")
+    for port, present in having:
+        _set_groups(tx, port, [one for one in present if one != group])
+
+
+def _group_of(tx: Tx, project_id: str, name: str) -> str:
+    try:
+        return _named(tx, project_id, name)
+    except BadRequest as absent:
+        raise NotFound(absent.message) from None
+
+
+def _guarded(tx: Tx, server_id: str) -> list[tuple[Port, list[str]]]:
+    """The server's ports that can have security groups, each with those that it has."""
+    order = [PortGroup.position]
+    return [
+        (port, [m.group_id for m in tx.all(PortGroup, PortGroup.port_id == port.id, order=order)])
+        for port in ports_of(tx, server_id)
+        if port.port_security_enabled
+    ]
+
+
+def _set_groups(tx: Tx, port: Port, groups: Sequence[str]) -> None:
+    port_life.set_groups(tx, port, groups)
+    tx.change(port, revision_number=port.revision_number + 1, updated_at=tx.now)
+    topology.mark(tx, "port", port.id)
 
 
 def ports_of(tx: Tx, server_id: str) -> list[Port]:

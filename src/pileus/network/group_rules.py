@@ -4,7 +4,7 @@ import ipaddress
 from typing import Any
 
 from ..core.errors import BadRequest, Conflict
-from ..core.types import Cidr, Uuid
+from ..core.types import Cidr, Text
 from ..wire.context import Context
 from . import quota, topology
 from .groups import GROUPS, expand_rules
@@ -36,7 +36,8 @@ def _create(ctx: Context, values: dict[str, Any]) -> SecurityGroupRule:
     _read(ctx, values)
     _check_ports(values)
     if values.get("remote_group_id") is not None:
-        _UUID.parse(values["remote_group_id"], ctx.where.at("remote_group_id"))
+        # Whatever is no id of a group is absent, be it a UUID or not.
+        _ID.parse(values["remote_group_id"], ctx.where.at("remote_group_id"))
         GROUPS.find(ctx, values["remote_group_id"])
     columns = SecurityGroupRule.table.c
     same = [columns[name] == values.get(name) for name in _SAME]
@@ -53,7 +54,7 @@ def _create(ctx: Context, values: dict[str, Any]) -> SecurityGroupRule:
     return rule
 
 
-_UUID = Uuid()
+_ID = Text(255)
 _SAME = (
     "direction",
     "ethertype",
@@ -131,10 +132,13 @@ def _check_ports(values: dict[str, Any]) -> None:
             kind="SecurityGroupProtocolRequiredWithPorts",
         )
     if protocol in (*_ICMP, *_ICMP6):
-        for name, value in (("port_range_min", low), ("port_range_max", high)):
-            if value is not None and value > 255:
+        for what, name, value in (
+            ("type", "port_range_min", low),
+            ("code", "port_range_max", high),
+        ):
+            if value is not None and not 0 <= value <= 255:
                 raise BadRequest(
-                    f"Invalid value for ICMP {name} (type or code): {value}. It must be 0 to 255.",
+                    f"Invalid value for ICMP {what} ({name}) {value}. It must be 0 to 255.",
                     kind="SecurityGroupInvalidIcmpValue",
                 )
         if low is None:
@@ -150,10 +154,15 @@ def _check_ports(values: dict[str, Any]) -> None:
             " for TCP, UDP and SCTP.",
             kind="SecurityGroupInvalidProtocolForPort",
         )
-    if low is None or high is None or not 0 < low <= high:
+    for value in (low, high):
+        if value is not None and not 0 < value <= 65535:
+            raise BadRequest(
+                f"Invalid value for port {value}. It must be 1 to 65535.",
+                kind="SecurityGroupInvalidPortValue",
+            )
+    if low is None or high is None or low > high:
         raise BadRequest(
-            "For TCP/UDP protocols, port_range_min must be <= port_range_max, and both from 1 to"
-            " 65535",
+            "For TCP/UDP protocols, port_range_min must be <= port_range_max",
             kind="SecurityGroupInvalidPortRange",
         )
 
@@ -173,6 +182,6 @@ GROUP_RULES = Noun(
     own(SecurityGroupRule),
     _create,
     _delete,
-    extra=("ethertype", "protocol", "remote_ip_prefix"),
+    extra=("ethertype", "protocol", "remote_ip_prefix", "remote_group_id"),
     expand=expand_rules,
 )

@@ -10,7 +10,7 @@ from ..core.errors import BadRequest, Conflict
 from ..wire.context import Context
 from . import metadata, port_life, quota, topology
 from .noun import Noun, admin, touch
-from .rows import GATEWAY, METADATA, Network, Port, PortAddress, Router, Subnet
+from .rows import GATEWAY, METADATA, FloatingIp, Network, Port, PortAddress, Router, Subnet
 
 ZONE = "nova"
 
@@ -92,6 +92,7 @@ def _update(ctx: Context, network: Network, values: dict[str, Any]) -> None:
 
 def _delete(ctx: Context, network: Network) -> None:
     tx = ctx.tx
+    _drop_unused_floating(tx, network)
     others = (Port.network_id == network.id, Port.device_owner != METADATA)
     if tx.exists(Port, *others):
         raise Conflict(
@@ -104,6 +105,16 @@ def _delete(ctx: Context, network: Network) -> None:
     tx.remove_where(Subnet, Subnet.network_id == network.id)
     tx.remove(network)
     topology.mark(tx, "switch", network.id)
+
+
+def _drop_unused_floating(tx: Tx, network: Network) -> None:
+    """Floating IPs that lead nowhere go with their network."""
+    here = FloatingIp.floating_network_id == network.id
+    for floating in tx.all(FloatingIp, here, FloatingIp.port_id.is_(None)):
+        port = tx.get(Port, floating.floating_port_id)
+        tx.remove(floating)
+        if port is not None:
+            port_life.remove(tx, port)
 
 
 def _expand(ctx: Context, rows: list[Any], views: list[dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ INTERFACE = "network:router_interface"
 FLOATING = "network:floatingip"
 METADATA = "network:distributed"
 _NO_GUESTS = (GATEWAY, INTERFACE, FLOATING, METADATA)
+_WIDE = 1 << 31  # which ports and ICMP types are right depends on the protocol
 
 
 def nothing(_tx: Tx) -> list[Any]:
@@ -254,10 +255,10 @@ class SecurityGroupRule(Resource):
     direction = attr(Enum("ingress", "egress"), create="required", filter=True, sort=True)
     ethertype = attr(Enum("IPv4", "IPv6"), default="IPv4", filter=True, sort=True)
     protocol = attr(Text(40), null=True, filter=True, sort=True)
-    port_range_min = attr(Int(0, 65535, True), null=True, create=True, filter=True, sort=True)
-    port_range_max = attr(Int(0, 65535, True), null=True, create=True, filter=True, sort=True)
+    port_range_min = attr(Int(-_WIDE, _WIDE, True), null=True, create=True, filter=True, sort=True)
+    port_range_max = attr(Int(-_WIDE, _WIDE, True), null=True, create=True, filter=True, sort=True)
     remote_ip_prefix = attr(Text(64), null=True, filter=True, sort=True)
-    remote_group_id = attr(Id(), null=True, create=True, filter=True, sort=True, index=True)
+    remote_group_id = attr(Id(), null=True, filter=True, sort=True, index=True)
 
 
 def is_guest(port: Port) -> bool:

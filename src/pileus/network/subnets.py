@@ -12,9 +12,10 @@ from ..core.errors import BadRequest, Conflict, NotFound
 from ..core.types import Cidr, Field, Ip, ListOf, Object
 from ..wire.context import Context
 from . import allocate, metadata, quota, topology
+from .allocate import AUTOMATIC
 from .networks import NETWORKS, routers_on
 from .noun import Noun, admin, plain_target, touch
-from .rows import INTERFACE, METADATA, Network, Port, PortAddress, Subnet
+from .rows import GATEWAY, INTERFACE, METADATA, Network, Port, PortAddress, Subnet
 
 POOLS = ListOf(Object({"start": Field(Ip(), True), "end": Field(Ip(), True)}), 100)
 ROUTES = ListOf(Object({"destination": Field(Cidr(), True), "nexthop": Field(Ip(), True)}), 30)
@@ -240,18 +241,22 @@ def _spread(tx: Tx, network: Network) -> None:
 def _delete(ctx: Context, subnet: Subnet) -> None:
     tx = ctx.tx
     query = (
-        sa.select(Port.table.c.id)
+        sa.select(Port.table.c.id, Port.table.c.device_owner)
         .join(PortAddress.table, PortAddress.table.c.port_id == Port.table.c.id)
         .where(PortAddress.table.c.subnet_id == subnet.id, Port.device_owner != METADATA)
-        .limit(1)
     )
-    if tx.execute(query).first() is not None:
+    ports = tx.execute(query).all()
+    automatic = subnet.ipv6_address_mode in AUTOMATIC
+    # Addresses that guests make for themselves go with the prefix; a router's is an order.
+    if any(not automatic or owner in (INTERFACE, GATEWAY) for _, owner in ports):
         raise Conflict(
             f"Unable to complete operation on subnet {subnet.id}: One or more ports have an IP"
             " allocation from this subnet.",
             kind="SubnetInUse",
         )
     tx.remove_where(PortAddress, PortAddress.subnet_id == subnet.id)
+    for port_id, _ in ports:
+        topology.mark(tx, "port", port_id)
     tx.remove(subnet)
     network = tx.get(Network, subnet.network_id)
     assert network is not None  # noqa: S101

@@ -87,3 +87,42 @@ def test_only_admins_reset_a_state(compute: Compute, cloud: Cloud) -> None:
     assert (refused.status_code, done.status_code) == (403, 202)
     assert compute.show(server_id)["status"] == "ERROR"
     compute.remove(server_id)
+
+
+def test_a_security_group_is_put_on_a_server_and_taken_off(compute: Compute, cloud: Cloud) -> None:
+    net = cloud.demo.post("/network/v2.0/networks", json={"network": {"name": "grouped"}})
+    network_id = net.json()["network"]["id"]
+    body = {"network_id": network_id, "cidr": "10.91.0.0/24", "ip_version": 4}
+    assert cloud.demo.post("/network/v2.0/subnets", json={"subnet": body}).status_code == 201
+    group = {"security_group": {"name": "more"}}
+    assert cloud.demo.post("/network/v2.0/security-groups", json=group).status_code == 201
+    server_id = compute.boot("grouped", networks=[{"uuid": network_id}])
+
+    def names() -> set[str]:
+        return {group["name"] for group in compute.show(server_id)["security_groups"]}
+
+    assert compute.act(server_id, addSecurityGroup={"name": "more"}).status_code == 202
+    assert names() == {"default", "more"}
+    assert compute.act(server_id, removeSecurityGroup={"name": "default"}).status_code == 202
+    assert names() == {"more"}
+    assert compute.act(server_id, removeSecurityGroup={"name": "default"}).status_code == 404
+    assert compute.act(server_id, addSecurityGroup={"name": "none"}).status_code == 404
+    assert compute.act(server_id, addSecurityGroup={}).status_code == 400
+    compute.remove(server_id)
+
+
+def test_lock_takes_an_empty_object_for_null(compute: Compute) -> None:
+    server_id = compute.boot("empty")
+    path = f"/servers/{server_id}/action"
+
+    answer = compute.call("POST", path, {"lock": {}}, version="2.1")
+
+    assert answer.status_code == 202
+    compute.act(server_id, unlock=None)
+    compute.remove(server_id)
+
+
+def test_more_metadata_than_the_quota_is_a_403(compute: Compute) -> None:
+    meta = {f"key{index}": "" for index in range(129)}
+
+    assert compute.ask("much", metadata=meta).status_code == 403

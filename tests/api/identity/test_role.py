@@ -118,3 +118,21 @@ def test_bad_queries_of_assignments_are_400(cloud: Cloud):
     assert status("user.id=x&group.id=y") == 400
     assert status("scope.project.id=x&scope.domain.id=y") == 400
     assert status("include_subtree=1") == 400
+
+
+def test_a_role_of_a_domain_is_in_no_token_but_what_it_implies_is(cloud: Cloud):
+    who, where = user(cloud, "specific"), project(cloud, "specific")
+    body = {"role": {"name": "specific", "domain_id": "default"}}
+    given = made(cloud.admin.post(f"{V3}/roles", json=body), "role")["id"]
+    put = f"{V3}/projects/{where['id']}/users/{who['id']}/roles/{given}"
+    assert cloud.admin.put(put).status_code == 204
+    query = {"user.id": who["id"], "effective": "1"}
+
+    def effective() -> list[str]:
+        found = cloud.admin.get(f"{V3}/role_assignments", params=query).json()
+        return [one["role"]["id"] for one in found["role_assignments"]]
+
+    assert effective() == []
+    reader = role(cloud, "reader")
+    assert cloud.admin.put(f"{V3}/roles/{given}/implies/{reader}").status_code == 201
+    assert effective() == [reader]

@@ -140,3 +140,18 @@ def test_gateway_extras_are_for_admins(net: Net, public: str) -> None:
     net.make("router", 403, external_gateway_info=info)
     net.make("router", 400, external_gateway_info={"network_id": 5})
     net.make("router", 400, external_gateway_info=7)
+
+
+def test_floating_ips_that_lead_nowhere_go_with_their_network(running: Cloud) -> None:
+    admin = Net(running.admin)
+    outside = admin.make("network", name="outside", **{"router:external": True})["id"]
+    admin.make("subnet", network_id=outside, cidr="172.25.9.0/24", ip_version=4)
+    floating = admin.make("floatingip", floating_network_id=outside)["id"]
+
+    admin.drop("network", outside)
+
+    admin.get(f"floatingips/{floating}", 404)
+
+
+def test_agents_are_an_empty_list_to_others(net: Net) -> None:
+    assert net.get("agents") == {"agents": []}

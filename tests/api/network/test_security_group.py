@@ -77,7 +77,12 @@ def test_a_rule_stands_once(net: Net) -> None:
         ({"ethertype": "IPX"}, "HTTPBadRequest"),
         ({"direction": "sideways"}, "HTTPBadRequest"),
         ({"remote_ip_prefix": "everywhere"}, "HTTPBadRequest"),
-        ({"protocol": "tcp", "port_range_min": 70000}, "HTTPBadRequest"),
+        ({"protocol": "tcp", "port_range_min": 70000}, "SecurityGroupInvalidPortValue"),
+        (
+            {"protocol": "tcp", "port_range_min": -16, "port_range_max": 80},
+            "SecurityGroupInvalidPortValue",
+        ),
+        ({"protocol": "icmp", "port_range_min": -1}, "SecurityGroupInvalidIcmpValue"),
         ({"protocol": ["tcp"]}, "SecurityGroupRuleInvalidProtocol"),
     ],
 )
@@ -112,3 +117,10 @@ def test_others_groups_are_not_there(net: Net, member) -> None:  # type: ignore[
 
     other.get(f"security-groups/{group}", 404)
     _rule(other, group, 404, protocol="tcp")
+
+
+@pytest.mark.parametrize("remote", ["no-uuid", "00000000-0000-4000-8000-000000000000"])
+def test_a_remote_group_that_is_none_is_404(net: Net, remote: str) -> None:
+    group = net.make("security_group", name="web")["id"]
+
+    assert _rule(net, group, 404, remote_group_id=remote)["type"] == "SecurityGroupNotFound"

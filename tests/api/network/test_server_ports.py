@@ -92,4 +92,3 @@ def test_operators_see_agents_zones_and_room(admin: Net, net: Net, public: str) 
     assert agents[0]["alive"] is True
     assert room["total_ips"] == 253
     assert net.get("availability_zones")["availability_zones"]
-    net.get("agents", 403)

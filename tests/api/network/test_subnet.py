@@ -125,3 +125,16 @@ def test_updates_and_gateway_in_use(net: Net) -> None:
     assert shown["dns_nameservers"] == ["10.0.0.53"]
     error = net.put("subnet", subnet, 409, gateway_ip=None)
     assert error["type"] == "GatewayIpInUse"
+
+
+def test_a_slaac_subnet_goes_with_its_ports_addresses_but_not_with_a_routers(net: Net) -> None:
+    network, subnet = net.network("fd00:5::/64", ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+    port = net.port(network)["id"]
+    router = net.make("router", name="r")["id"]
+    net.join(router, subnet)
+
+    assert net.drop("subnet", subnet, 409)["type"] == "SubnetInUse"
+    net.part(router, subnet)
+    net.drop("subnet", subnet)
+
+    assert net.get(f"ports/{port}")["port"]["fixed_ips"] == []

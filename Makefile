@@ -8,7 +8,7 @@ STATE ?= /var/lib/pileus
 IMAGES ?= /var/cache/pileus/images
 
 .DEFAULT_GOAL := help
-.PHONY: help env host client up test test-real check format e2e image bench bench-choices migration clean
+.PHONY: help env host client up test test-real faults check format e2e image bench bench-choices migration clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16

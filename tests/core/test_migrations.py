@@ -16,16 +16,6 @@ def test_a_migrated_database_has_the_declared_tables(tmp_path: Path) -> None:
 
     with db.engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), app.schema)
-    declared = {name for name in app.schema.tables if name not in ("boxes", "things")}
-    wrong = [change for change in found if _table(change) in declared]
     db.close()
-    assert wrong == []
-
-
-def _table(change: object) -> str:
-    """The table of one of Alembic's differences, whatever its form."""
-    first = change[0] if isinstance(change, list) else change
-    if not isinstance(first, tuple):
-        return ""
-    last = first[-1]
-    return str(getattr(getattr(last, "table", last), "name", first[2]))
+    # Other tests declare tables of their own in the same process.
+    assert [c for c in found if "'boxes'" not in repr(c) and "'things'" not in repr(c)] == []

@@ -64,7 +64,8 @@ class LocalChannel:
                 if row is not None and notice is not None:
                     notice(tx, row, report)
 
-        self._db.run(work)
+        # Lost with the power, they are told again: the agent looks at its host when it starts.
+        self._db.run(work, promise=False)
 
     def hang_up(self) -> None:
         """Wake the agent's watch for the last time."""

@@ -35,7 +35,8 @@ class Server(Resource):
 
     one, many = "server", "servers"
     constraints = (
-        sa.Index("ix_servers_project_deleted", "project_id", "deleted_at"),
+        # Quota's sums are read from this index alone.
+        sa.Index("ix_servers_usage", "project_id", "deleted_at", "vcpus", "memory_mb"),
         sa.Index("ix_servers_created", "created_at", "id"),
     )
 

@@ -12,12 +12,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from .clock import Clock, RealClock
+from .durable import WalSync
 from .errors import BadRequest, Unavailable
 from .ids import Ids
 from .resource import Resource
@@ -150,9 +152,15 @@ class Database:
         # SQLite has one writer: waiting in line here is fair and costs no polling.
         self._writer = threading.Lock()
         self.engine = _sqlite_engine(url) if self.sqlite else _server_engine(url)
+        file = self.engine.url.database if self.sqlite else None
+        self._disk = WalSync(Path(file)) if file and file != ":memory:" else None
 
-    def run(self, work: Callable[[Tx], T], write: bool = True) -> T:
+    def run(self, work: Callable[[Tx], T], write: bool = True, promise: bool = True) -> T:
         """Run `work` in one transaction and return what it returned.
+
+        promise: whether it must survive a loss of power once this has returned. A step that is
+            simply taken again after one need not wait for the disk; it never outlives a
+            transaction before it. (SQLite only: other databases always promise.)
 
         Raises whatever `work` raised, after rolling back; BadRequest for a query that is beyond
         the database's limits (on conditions, variables, the length of a pattern); Unavailable
@@ -161,7 +169,7 @@ class Database:
         """
         for attempt in range(_TRIES):
             try:
-                return self._once(work, write)
+                return self._once(work, write, promise)
             except Stale as stale:
                 reason: Exception = stale
             except IntegrityError:
@@ -182,7 +190,7 @@ class Database:
         """Run `work` in a transaction that only reads."""
         return self.run(work, write=False)
 
-    def _once(self, work: Callable[[Tx], T], write: bool) -> T:
+    def _once(self, work: Callable[[Tx], T], write: bool, promise: bool) -> T:
         locked = write and self.sqlite
         if locked:
             self._writer.acquire()
@@ -203,6 +211,8 @@ class Database:
         finally:
             if locked:
                 self._writer.release()
+        if write and promise and self._disk is not None:
+            self._disk.wait()
         for topic, key in tx.signals:
             for call in self._listeners.get(topic, ()):
                 call(key)
@@ -254,7 +264,7 @@ def _sqlite_engine(url: str) -> sa.Engine:
         connection.isolation_level = None  # transactions are begun by hand, see Database._once
         for pragma in (
             "journal_mode=WAL",
-            "synchronous=FULL",
+            "synchronous=NORMAL",  # see WalSync
             "foreign_keys=ON",
             "busy_timeout=30000",
             "cache_size=-4000",

@@ -92,6 +92,23 @@ class _Services(_Kind):
 
 
 class _Regions(_Kind):
+    def put(self, ctx: Context) -> object:
+        """Create with the id that the path names. Raises BadRequest, Conflict."""
+        ctx.require("identity:create_region")
+        values, free = noun.body(ctx, Region)
+        named = ctx.params["region_id"]
+        if values.setdefault("id", named) != named:
+            raise BadRequest(f"region.id: {values['id']!r} is not {named!r}, which the URL says.")
+        values["id"] = Region.attrs["id"].type.parse(named, ctx.where.at("id"))
+        self.check(ctx, values, None)
+        row = ctx.tx.add(Region(extra=free, **values))
+        bump(ctx.tx)
+        return _one(ctx, row)
+
+    def routes(self) -> tuple[Route, ...]:
+        put = Route("PUT", "/v3/regions/{region_id}", self.put, status=201)
+        return (*super().routes(), put)
+
     def check(self, ctx: Context, values: dict[str, Any], row: Any) -> None:
         own = row.id if row else values.get("id")
         if row is None and own is not None and ctx.tx.get(Region, own) is not None:

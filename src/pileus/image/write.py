@@ -49,7 +49,6 @@ def create(ctx: Context) -> Response:
     _may_show(ctx, values.get("visibility"), values["owner"])
     image = Image(**values)
     image.fill(ctx.tx)
-    _combination(image)
     if ctx.tx.get(Image, image.id) is not None:
         raise Conflict(f"Image ID {image.id} already exists!")
     ctx.tx.add(image)
@@ -81,7 +80,6 @@ def update(ctx: Context) -> object:
             extra |= _PROPERTY.parse({key: value}, ctx.where)
     _PROPERTY.parse(extra, ctx.where)
     ctx.tx.change(image, **values, properties=extra, updated_at=ctx.tx.now)
-    _combination(image)
     return show.one(ctx, ctx.tx, image)
 
 
@@ -129,17 +127,6 @@ def _writable(key: str) -> None:
         raise Forbidden(f"Attribute '{key}' is read-only.")
     if key in _RESERVED or key.startswith("os_glance_"):
         raise Forbidden(f"Attribute '{key[:80]}' is reserved.")
-
-
-def _combination(image: Image) -> None:
-    amazon = {"ami", "ari", "aki"}
-    used = {image.disk_format, image.container_format} & amazon
-    both = None not in (image.disk_format, image.container_format)
-    if used and both and image.disk_format != image.container_format:
-        raise BadRequest(
-            f"disk_format {image.disk_format} and container_format {image.container_format}"
-            " do not go together: ami, ari and aki must stand in both."
-        )
 
 
 def parse_tags(ctx: Context, value: object) -> list[str]:

@@ -56,6 +56,20 @@ def test_a_region_with_endpoints_stays(cloud: Cloud):
     assert cloud.admin.delete(f"{V3}/regions/two").status_code == 204
 
 
+def test_a_region_is_made_with_the_id_that_the_path_names(cloud: Cloud):
+    path = f"{V3}/regions/three"
+    body = {"region": {"description": "x"}}
+
+    region = made(cloud.admin.put(path, json=body), "region")
+
+    assert (region["id"], region["description"]) == ("three", "x")
+    assert cloud.admin.put(path, json=body).status_code == 409
+    other = cloud.admin.put(f"{V3}/regions/four", json={"region": {"id": "five"}})
+    assert other.status_code == 400
+    assert cloud.demo.put(f"{V3}/regions/six", json=body).status_code == 403
+    assert cloud.admin.delete(path).status_code == 204
+
+
 def test_a_later_start_with_another_base_url_moves_the_endpoints_that_it_made(fresh_cloud: Cloud):
     parts = Parts(*[fresh_cloud.parts[kind] for kind in list(fresh_cloud.parts._parts)])
     moved = dataclasses.replace(parts[Config], public_url="https://cloud.example.org")

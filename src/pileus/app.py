@@ -26,6 +26,7 @@ from .core.loop import Loop
 from .core.parts import Parts
 from .core.policy import Policy
 from .core.resource import schema
+from .core.vault import Vault
 from .first_image import first_image
 from .machine import Machine, real, simulated
 from .network.driver import HostNetwork, NetworkDriver
@@ -147,7 +148,8 @@ class App:
 def build(config: Config, machine: Machine | None = None, clock: Clock | None = None) -> App:
     """Put a process together; nothing runs until `prepare` and `start`."""
     config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    db = Database(config.database_url, clock or RealClock(), Ids(config.seed))
+    vault = Vault.at(config.state / "vault.key")
+    db = Database(config.database_url, clock or RealClock(), Ids(config.seed), vault)
     rules = [rule for service in SERVICES for rule in service.rules]
     parts = Parts(config, db, Policy(rules, _overrides(config.policy_file)))
     parts.add(identity.Tokens(db, config))

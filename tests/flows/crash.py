@@ -119,7 +119,7 @@ class World:
                     handler.remove(wish.id)
                     state = None
                 else:
-                    state = handler.apply(wish.id, wish.spec)
+                    state = handler.apply(wish.id, self.app.db.vault.opened(wish.spec))
             except Busy:
                 return True  # looked at again, from this one on
             except Exception as problem:

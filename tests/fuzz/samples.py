@@ -318,6 +318,7 @@ BODIES: dict[Key, Any] = {
     (_I, "POST", "/v3/services", ""): _SERVICE,
     (_I, "PATCH", "/v3/services/{service_id}", ""): _SERVICE,
     (_I, "POST", "/v3/regions", ""): _REGION,
+    (_I, "PUT", "/v3/regions/{region_id}", ""): _without(_REGION, "id", "parent_region_id"),
     (_I, "PATCH", "/v3/regions/{region_id}", ""): _without(_REGION, "id", "parent_region_id"),
     (_I, "POST", "/v3/endpoints", ""): _ENDPOINT,
     (_I, "PATCH", "/v3/endpoints/{endpoint_id}", ""): _ENDPOINT,

@@ -66,7 +66,7 @@ def meta_data(tx: Tx, server: Server) -> dict[str, Any]:
     if server.meta:
         found["meta"] = server.meta
     if server.admin_pass:
-        found["admin_pass"] = server.admin_pass
+        found["admin_pass"] = tx.vault.open(server.admin_pass)
     if server.key_data:
         found["keys"] = [
             {"name": server.key_name, "type": server.key_type, "data": server.key_data}

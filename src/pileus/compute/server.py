@@ -62,7 +62,7 @@ class Server(Resource):
     key_data = attr(Text(65535), null=True)
     key_type = attr(Text(8), default="ssh")
     user_data = attr(Text(65535), null=True)
-    admin_pass = attr(Text(255), null=True)
+    admin_pass = attr(Text(4096), null=True)  # sealed
     config_drive = attr(Bool(), default=False, sort=True)
     disk_config = attr(Text(8), default="MANUAL")
     meta = attr(Json(), default=dict)

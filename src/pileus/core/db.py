@@ -23,6 +23,7 @@ from .durable import WalSync
 from .errors import BadRequest, Unavailable
 from .ids import Ids
 from .resource import Resource
+from .vault import Vault
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class Tx:
     def __init__(self, conn: sa.Connection, db: "Database", write: bool) -> None:
         self.conn = conn
         self.ids = db.ids
+        self.vault = db.vault
         self.owner = db.owner
         self.now: datetime = db.clock.now()
         self.write = write
@@ -133,8 +135,15 @@ class Tx:
 class Database:
     """A relational database, SQLite by default."""
 
-    def __init__(self, url: str, clock: Clock | None = None, ids: Ids | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        vault: Vault | None = None,
+    ) -> None:
         self.url = url
+        self.vault = vault or Vault()
         self.clock = clock or RealClock()
         self.ids = ids or Ids()
         self.sqlite = url.startswith("sqlite")

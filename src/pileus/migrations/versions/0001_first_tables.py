@@ -418,7 +418,7 @@ def upgrade() -> None:
         sa.Column("key_data", sa.Text(), nullable=True),
         sa.Column("key_type", sa.String(length=8), nullable=False),
         sa.Column("user_data", sa.Text(), nullable=True),
-        sa.Column("admin_pass", sa.String(length=255), nullable=True),
+        sa.Column("admin_pass", sa.Text(), nullable=True),
         sa.Column("config_drive", sa.Boolean(), nullable=False),
         sa.Column("disk_config", sa.String(length=8), nullable=False),
         sa.Column("meta", sa.JSON(), nullable=False),

@@ -25,6 +25,7 @@ from ..wire.context import Context
 NAME = Text(255, 1, strip=True)
 TAG = Text(60, 1, r"[^/,]+")
 META = Metadata(255, 255, 10_000)  # the quota says how many
+FQDN = Text(255, 1, r"[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?")
 HOSTNAME = Text(63, 1, r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?")
 _COUNT = Int(1, 1000, strings=True)
 _SMALL = Text(255, 1)
@@ -83,7 +84,7 @@ _SERVER = Object(
         "trusted_image_certificates": Field(ListOf(_SMALL, limit=50), null=True, since=(2, 63)),
         "host": Field(_SMALL, since=(2, 74)),
         "hypervisor_hostname": Field(_SMALL, since=(2, 74)),
-        "hostname": Field(HOSTNAME, since=(2, 90)),
+        "hostname": Field(FQDN, since=(2, 90)),
     }
 )
 _IDS = AnyOf(Uuid(), ListOf(Uuid()))
@@ -104,6 +105,7 @@ def read(ctx: Context) -> tuple[dict[str, Any], dict[str, Any]]:
         hints = inner["os:scheduler_hints"]
         inner = {k: v for k, v in inner.items() if k != "os:scheduler_hints"}
     body = _SERVER.parse(inner, where)
+    check_hostname(ctx, body)
     if "networks" in body:
         body["networks"] = _networks(ctx, body["networks"])
     elif ctx.version >= (2, 37):
@@ -116,6 +118,12 @@ def read(ctx: Context) -> tuple[dict[str, Any], dict[str, Any]]:
     if body.get("trusted_image_certificates"):
         raise BadRequest("Image signatures are not checked here: leave out the certificates.")
     return body, _HINTS.parse(hints, ctx.where.at("os:scheduler_hints"))
+
+
+def check_hostname(ctx: Context, body: dict[str, Any]) -> None:
+    """A whole domain name is possible from 2.94; before, a single label. Raises BadRequest."""
+    if "hostname" in body and ctx.version < (2, 94):
+        HOSTNAME.parse(body["hostname"], ctx.where.at("server").at("hostname"))
 
 
 def _networks(ctx: Context, value: Any) -> Any:

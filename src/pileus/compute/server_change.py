@@ -21,7 +21,7 @@ _UPDATE = Object(
         "accessIPv4": Field(AnyOf(Ip(4), Enum("")), null=True),
         "accessIPv6": Field(AnyOf(Ip(6), Enum("")), null=True),
         "description": Field(Text(255), null=True, since=(2, 19)),
-        "hostname": Field(server_body.HOSTNAME, since=(2, 90)),
+        "hostname": Field(server_body.FQDN, since=(2, 90)),
     }
 )
 _COLUMNS = {
@@ -38,6 +38,7 @@ _STATE = Object({"state": Field(Enum("active", "error"), required=True)})
 def update(ctx: Context) -> object:
     """Change what a server is called and where it says that it is reached."""
     body = _UPDATE.parse(ctx.inner("server"), ctx.where.at("server"))
+    server_body.check_hostname(ctx, body)
     server = find(ctx, "servers:update")
     values: dict[str, Any] = {_COLUMNS[key]: value for key, value in body.items()}
     for name in ("access_ip_v4", "access_ip_v6"):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from .. import image as images
 from .. import network, placement
 from ..core import flow
-from ..core.errors import BadRequest, Conflict, NotFound
+from ..core.errors import BadRequest, Forbidden, NotFound
 from ..core.quota import UNLIMITED, check, guard, limits
 from ..core.types import is_uuid
 from ..wire.context import Context, Response
@@ -86,7 +86,7 @@ def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
         if keypair is None:
             raise BadRequest("Invalid key_name provided.")
     if len(body.get("metadata", {})) > _limits(ctx)["metadata_items"] >= 0:
-        raise Conflict("Maximum number of metadata items exceeds the quota.")
+        raise Forbidden("Maximum number of metadata items exceeds the quota.")
     zone, host = _zone(ctx, body)
     group_id = _group(ctx, hints)
     snapshot = _snapshot(flavor)

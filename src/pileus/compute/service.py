@@ -1,5 +1,6 @@
 """The compute service on the wire: discovery, extensions, and all routes together."""
 
+from dataclasses import replace
 from typing import Any
 
 from ..wire import faults, pages
@@ -42,9 +43,30 @@ def _version(ctx: Context, media: bool) -> dict[str, Any]:
     return found
 
 
+def _legacy(ctx: Context, media: bool) -> dict[str, Any]:
+    """What clients from before microversions look for: 2.0 is 2.1 as it first was."""
+    found: dict[str, Any] = {
+        "id": "v2.0",
+        "status": "SUPPORTED",
+        "version": "",
+        "min_version": "",
+        "updated": "2011-01-21T11:33:21Z",
+        "links": [{"rel": "self", "href": ctx.url("/v2/")}],
+    }
+    if media:
+        kind = "application/vnd.openstack.compute+json;version=2"
+        found["media-types"] = [{"base": "application/json", "type": kind}]
+    return found
+
+
 def versions(ctx: Context) -> object:
     """The API versions that there are."""
-    return {"versions": [_version(ctx, False)]}
+    return {"versions": [_legacy(ctx, False), _version(ctx, False)]}
+
+
+def legacy(ctx: Context) -> object:
+    """Version 2.0."""
+    return {"version": _legacy(ctx, True)}
 
 
 def version(ctx: Context) -> object:
@@ -64,10 +86,35 @@ def no_extension(ctx: Context) -> object:
 
 _DISCOVERY = (
     Route("GET", "/", versions, auth=False, tx="none"),
+    Route("GET", "/v2", legacy, auth=False, tx="none"),
     Route("GET", "/v2.1", version, auth=False, tx="none"),
+)
+_EXTENSIONS = (
     Route("GET", "/v2.1/extensions", extensions, policy=rule("extensions"), tx="none"),
     Route("GET", "/v2.1/extensions/{alias}", no_extension, policy=rule("extensions"), tx="none"),
 )
+
+_ROUTES = (
+    *_EXTENSIONS,
+    *flavor.ROUTES,
+    *flavor_parts.ROUTES,
+    *keypair.ROUTES,
+    *group.ROUTES,
+    *limits.ROUTES,
+    *host_api.ROUTES,
+    *server_list.ROUTES,
+    *server_create.ROUTES,
+    *server_change.ROUTES,
+    *server_power.ROUTES,
+    *server_parts.ROUTES,
+    *usage_report.ROUTES,
+)
+
+
+def _as_2_0(route: Route) -> Route:
+    """The route below /v2, where there are no microversions."""
+    return replace(route, path=route.path.replace("/v2.1", "/v2", 1), until=_OLDEST)
+
 
 SERVICE = Service(
     type="compute",
@@ -76,21 +123,12 @@ SERVICE = Service(
     catalog_path="/v2.1",
     routes=(
         *_DISCOVERY,
-        *flavor.ROUTES,
-        *flavor_parts.ROUTES,
-        *keypair.ROUTES,
-        *group.ROUTES,
-        *limits.ROUTES,
-        *host_api.ROUTES,
-        *server_list.ROUTES,
-        *server_create.ROUTES,
-        *server_change.ROUTES,
-        *server_power.ROUTES,
-        *server_parts.ROUTES,
-        *usage_report.ROUTES,
+        *_ROUTES,
+        *(_as_2_0(route) for route in _ROUTES if route.since <= _OLDEST),
     ),
     faults=faults.compute,
     page=pages.links,
+    strict_slash=True,
     rules=RULES,
     microversions=Microversions("compute", _OLDEST, _NEWEST, "X-OpenStack-Nova-API-Version"),
 )

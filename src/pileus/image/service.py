@@ -81,5 +81,6 @@ SERVICE = Service(
     routes=ROUTES,
     faults=faults.image,
     page=pages.image,
+    strict_slash=True,
     rules=RULES,
 )

@@ -48,7 +48,7 @@ class Dispatcher:
     def __init__(self, services: Iterable[Service], parts: Parts, auth: Authenticate) -> None:
         # The longest mount first, so that "/volume/v3" would win over "/volume".
         self.services = sorted(services, key=lambda s: -len(s.path))
-        self._routers = {s.path: Router(s.routes) for s in self.services}
+        self._routers = {s.path: Router(s.routes, s.strict_slash) for s in self.services}
         self._parts, self._auth = parts, auth
 
     def mounted(self, path: str) -> Service | None:

@@ -57,8 +57,8 @@ class Node:
 class Router:
     """Finds the routes of a path in as many steps as the path has segments."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self.root = Node()
+    def __init__(self, routes: Iterable[Route], strict_slash: bool = False) -> None:
+        self.root, self._strict_slash = Node(), strict_slash
         for route in routes:
             self._add(route)
 
@@ -96,7 +96,8 @@ class Router:
             node = child
             if node is None:
                 break
-        if node is None or not node.routes:
+        nameless = self._strict_slash and path.endswith("/") and node and node.parameter
+        if node is None or not node.routes or nameless:
             raise NotFound("The resource could not be found.")
         found = node.routes.get(method)
         if found is None and method == "HEAD":

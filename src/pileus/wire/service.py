@@ -39,5 +39,7 @@ class Service:
     rules: tuple[Rule, ...] = ()
     microversions: Microversions | None = None
     catalog_path: str = ""  # what the catalog's URL has behind the mount: "/v2.1"
+    # "/images/" is an item without an id, so 404, and not the collection.
+    strict_slash: bool = False
     max_body: int = 1 << 20
     aliases: tuple[str, ...] = field(default=())  # further catalog types, such as "volumev3"

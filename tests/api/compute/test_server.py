@@ -182,3 +182,26 @@ def test_a_deleted_server_is_listed_for_those_who_ask_for_changes(
     found = compute.call("GET", "/servers/detail?changes-since=2000-01-01T00:00:00Z").json()
 
     assert {s["id"]: s["status"] for s in found["servers"]}[server_id] == "DELETED"
+
+
+def test_version_2_0_is_2_1_without_microversions(compute: Compute, cloud: Cloud) -> None:
+    found = cloud.demo.get("/compute/").json()["versions"]
+    assert [one["id"] for one in found] == ["v2.0", "v2.1"]
+    assert cloud.demo.get("/compute/v2/").json()["version"]["id"] == "v2.0"
+
+    server_id = compute.boot("old")
+
+    assert cloud.demo.get(f"/compute/v2/servers/{server_id}").json()["server"]["name"] == "old"
+    newer = {"OpenStack-API-Version": "compute 2.90"}
+    assert cloud.demo.get("/compute/v2/servers", headers=newer).status_code == 404
+    compute.remove(server_id)
+
+
+def test_a_whole_domain_name_is_a_hostname_from_2_94(compute: Compute) -> None:
+    name = "guest-test.example.org"
+
+    assert compute.ask(hostname=name, version="2.93").status_code == 400
+    server_id = compute.boot(hostname=name, version="2.94")
+
+    assert compute.show(server_id)["OS-EXT-SRV-ATTR:hostname"] == name
+    compute.remove(server_id)

@@ -222,3 +222,8 @@ def test_schemas_and_info_answer(demo: httpx.Client) -> None:
     assert demo.get("/v2/info/import").json()["import-methods"]["value"] == ["glance-direct"]
     assert demo.get("/v2/info/stores").json()["stores"][0]["id"] == "file"
     assert demo.get("/v2/tasks").status_code == 404
+
+
+def test_an_image_without_an_id_is_404(demo: httpx.Client) -> None:
+    assert demo.get("/v2/images/").status_code == 404
+    assert demo.delete("/v2/images/").status_code == 404

@@ -85,7 +85,8 @@ def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
         keypair = ctx.tx.get(Keypair, ctx.who.user_id, body["key_name"])
         if keypair is None:
             raise BadRequest("Invalid key_name provided.")
-    if len(body.get("metadata", {})) > _limits(ctx)["metadata_items"] >= 0:
+    meta = body.get("metadata")
+    if meta and len(meta) > _limits(ctx)["metadata_items"] >= 0:
         raise Forbidden("Maximum number of metadata items exceeds the quota.")
     zone, host = _zone(ctx, body)
     group_id = _group(ctx, hints)

@@ -10,7 +10,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -101,8 +101,8 @@ class Tx:
         """Write these attributes of one row, and set them on `thing`."""
         if not values:
             return
-        key = [c == getattr(thing, c.name) for c in thing.key_columns()]
-        done = self.conn.execute(sa.update(thing.table).where(*key).values(values))
+        key = {f"key_{c.name}": getattr(thing, c.name) for c in thing.key_columns()}
+        done = self.conn.execute(thing.change_by_key, key | values)
         if done.rowcount != 1:
             raise Stale(f"{type(thing).__name__} is gone")
         thing.__dict__.update(values)
@@ -120,9 +120,14 @@ class Tx:
         """Delete every row that fits; how many it was."""
         return self.conn.execute(sa.delete(cls.table).where(*where)).rowcount
 
-    def execute(self, statement: sa.Executable) -> "sa.Result[*tuple[Any, ...]]":
-        """Run any statement: for joins, sums and what the verbs above do not say."""
-        return self.conn.execute(statement)
+    def execute(
+        self, statement: sa.Executable, values: Mapping[str, Any] | None = None
+    ) -> "sa.Result[*tuple[Any, ...]]":
+        """Run any statement: for joins, sums and what the verbs above do not say.
+
+        values: of its named parameters, where it was built once for many calls.
+        """
+        return self.conn.execute(statement, values)
 
     def signal(self, topic: str, key: str = "") -> None:
         """Tell this process's listeners of `topic` once the transaction stands.

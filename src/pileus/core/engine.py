@@ -159,7 +159,7 @@ class Engine:
         if row.undoing and kind.failed is not None:
             kind.failed(Run(row, self.parts, self.db, tx))
         # The row may have been replaced by the failed hook (a flow that starts over elsewhere).
-        if tx.get(FlowRow, row.id) is not None:
+        if not row.undoing or tx.get(FlowRow, row.id) is not None:
             flows.finish(tx, row)
         return False
 

@@ -181,7 +181,9 @@ class Resource:
     table: ClassVar[sa.Table]
     attrs: ClassVar[dict[str, Attr[Any]]]
     plans: ClassVar[dict[Version, Plan]]
-    by_key: ClassVar["sa.Select[Any]"]  # built once: building a query costs more than running it
+    # Built once: building a statement costs more than running it.
+    by_key: ClassVar["sa.Select[Any]"]
+    change_by_key: ClassVar["sa.Update"]  # the key's values are called key_<column>
 
     def __init_subclass__(cls) -> None:
         found: dict[str, Attr[Any]] = {}
@@ -194,6 +196,8 @@ class Resource:
         cls.table = sa.Table(name, schema, *columns, *cls.constraints)
         keys = (c == sa.bindparam(c.name) for c in cls.table.primary_key.columns)
         cls.by_key = sa.select(cls.table).where(*keys)
+        own = (c == sa.bindparam(f"key_{c.name}") for c in cls.table.primary_key.columns)
+        cls.change_by_key = sa.update(cls.table).where(*own)
 
     def __init__(self, **values: Any) -> None:
         unknown = values.keys() - self.attrs.keys()

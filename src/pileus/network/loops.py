@@ -80,7 +80,7 @@ class Translation:
             told = self._one_by_one(changes)
         # Lost with the power, the same is told again.
         self.db.run(lambda tx: _told(tx, told), promise=False)
-        return len(told) == len(changes)
+        return len(changes) == _BATCH and len(told) == len(changes)
 
     def _one_by_one(self, changes: Sequence[Change]) -> list[Change]:
         told = []

@@ -162,7 +162,7 @@ def take_all(
         tx.set(Provider, Provider.id.in_(changed), generation=Provider.generation + 1)
 
 
-def fits(amount: int, columns: Any = None) -> sa.ColumnElement[bool]:
+def fits(amount: int | sa.ColumnElement[int], columns: Any = None) -> sa.ColumnElement[bool]:
     """The condition that an inventory row can give `amount` in one piece, now.
 
     columns: those of an alias of the inventory table, where the query has one.
@@ -172,7 +172,7 @@ def fits(amount: int, columns: Any = None) -> sa.ColumnElement[bool]:
         (c.total - c.reserved) * c.allocation_ratio >= c.used + amount,
         c.min_unit <= amount,
         c.max_unit >= amount,
-        sa.literal(amount) % c.step_size == 0,
+        (sa.literal(amount) if isinstance(amount, int) else amount) % c.step_size == 0,
     )
 
 

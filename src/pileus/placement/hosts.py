@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,44 +55,47 @@ def candidates(
     constraints += [(f"has trait {name}", _has_trait(name)) for name in sorted(set(required))]
     constraints += [(f"lacks trait {name}", ~_has_trait(name)) for name in sorted(set(forbidden))]
     wanted = {name: amount for name, amount in resources.items() if amount}
-    joined: Any = Provider.table
-    free: list[sa.ColumnElement[Any]] = []
-    for name, amount in wanted.items():
-        own = Inventory.table.alias(f"inventory_{name.lower()}")
-        on = sa.and_(own.c.provider_id == Provider.id, own.c.resource_class == name)
-        joined = joined.outerjoin(own, on)
-        constraints.append(
-            (f"{amount} {name} free", sa.func.coalesce(fits(amount, own.c), sa.false()))
-        )
-        free.append((own.c.total - own.c.reserved) * own.c.allocation_ratio - own.c.used)
-    return _run(tx, joined, constraints, wanted, free, limit)
-
-
-def _run(
-    tx: Tx,
-    joined: Any,
-    constraints: Sequence[tuple[str, sa.ColumnElement[bool]]],
-    wanted: Mapping[str, int],
-    free: Sequence[sa.ColumnElement[Any]],
-    limit: int,
-) -> tuple[list[Candidate], Funnel]:
-    query = (
-        sa.select(Provider.id, Provider.name, *free, *(check for _, check in constraints))
-        .select_from(joined)
-        .where(Provider.parent_id.is_(None))
-        .order_by(Provider.name)
-    )
-    rows: Sequence[Any] = tx.execute(query).all()
+    query = _query(tuple(wanted))
+    if constraints:
+        query = query.add_columns(*(check for _, check in constraints))
+    amounts = {f"amount_{index}": amount for index, amount in enumerate(wanted.values())}
+    rows: Sequence[Any] = tx.execute(query, amounts).all()
     steps = [("hosts", len(rows))]
-    first = 2 + len(free)
-    for index, (text, _) in enumerate(constraints):
-        rows = [row for row in rows if row[first + index]]
+    room = 2 + len(wanted)  # where the columns that say whether there is room begin
+    checks = [(text, room + len(wanted) + i) for i, (text, _) in enumerate(constraints)]
+    checks += [(f"{n} {name} free", room + i) for i, (name, n) in enumerate(wanted.items())]
+    for text, column in checks:
+        rows = [row for row in rows if row[column]]
         steps.append((text, len(rows)))
     found = [
         Candidate(row[0], row[1], {name: int(row[2 + i]) for i, name in enumerate(wanted)})
         for row in rows[:limit]
     ]
     return found, Funnel(steps)
+
+
+@lru_cache(maxsize=256)
+def _query(names: tuple[str, ...]) -> "sa.Select[Any]":
+    """Every host with what it has free of these resource classes, then whether that is enough.
+
+    Kept for the next call: building it takes longer than running it.
+    """
+    joined: Any = Provider.table
+    free: list[sa.ColumnElement[Any]] = []
+    enough: list[sa.ColumnElement[bool]] = []
+    for index, name in enumerate(names):
+        own = Inventory.table.alias(f"inventory_{name.lower()}")
+        on = sa.and_(own.c.provider_id == Provider.id, own.c.resource_class == name)
+        joined = joined.outerjoin(own, on)
+        amount = sa.bindparam(f"amount_{index}", type_=sa.BigInteger())
+        free.append((own.c.total - own.c.reserved) * own.c.allocation_ratio - own.c.used)
+        enough.append(sa.func.coalesce(fits(amount, own.c), sa.false()))
+    return (
+        sa.select(Provider.id, Provider.name, *free, *enough)
+        .select_from(joined)
+        .where(Provider.parent_id.is_(None))
+        .order_by(Provider.name)
+    )
 
 
 def _in_aggregate(group: Sequence[str]) -> sa.ColumnElement[bool]:

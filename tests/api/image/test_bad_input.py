@@ -47,7 +47,6 @@ def test_a_body_that_cannot_be_read_is_400(cloud: Cloud, body: bytes) -> None:
         ({"size": 5}, 403),
         ({"owner": NONE}, 403),
         ({"os_glance_x": "y"}, 403),
-        ({"disk_format": "ami", "container_format": "bare"}, 400),
     ],
 )
 def test_an_image_that_cannot_be_is_refused_and_not_made(

@@ -8,7 +8,7 @@ STATE ?= /var/lib/pileus
 IMAGES ?= /var/cache/pileus/images
 
 .DEFAULT_GOAL := help
-.PHONY: help env host client up test test-real check format e2e image bench bench-choices migration clean
+.PHONY: help env host client up test test-real faults check format e2e image bench bench-choices migration clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ test: env ## Unit, API and simulated-cloud tests, and one real guest where this 
 
 test-real: host ## The tests of the real drivers (root)
 	$(BIN)/python -m pytest -m real
+
+faults: env ## Crash every flow at every line (the whole campaign)
+	PILEUS_FAULTS=full $(BIN)/python -m pytest tests/flows -s -o timeout=1800
 
 check: env ## Format, lint, types, layers
 	$(BIN)/ruff format --check src tests bench

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import yaml
 
-from . import compute, identity, image, migrations, network, placement
+from . import compute, identity, image, logs, migrations, network, placement
 from .agent import Agent, Handler, LocalChannel
 from .agent.guests import GuestHandler
 from .agent.metadata import MetadataHandler
@@ -19,12 +19,14 @@ from .core.audit import Finding, Invariant, audit
 from .core.clock import Clock, RealClock
 from .core.db import Database, Tx
 from .core.engine import Engine
-from .core.flow import by_name
+from .core.flow import FlowRow, by_name
 from .core.ids import Ids
+from .core.lease import Lease
 from .core.loop import Loop
 from .core.parts import Parts
 from .core.policy import Policy
 from .core.resource import schema
+from .core.vault import Vault
 from .first_image import first_image
 from .machine import Machine, real, simulated
 from .network.driver import HostNetwork, NetworkDriver
@@ -45,6 +47,7 @@ _PACKAGES = (identity, image, placement, network, compute)
 INVARIANTS: tuple[Invariant, ...] = tuple(i for p in _PACKAGES for i in p.INVARIANTS)
 _PASSES = 3
 _MEND = 5.0
+_LOGS = 60.0
 _PASS_PAUSE = 0.5
 
 
@@ -59,6 +62,7 @@ class App:
         self.engine = Engine(self.db, flows, parts)
         self.loops: list[Loop] = [loop for p in _PACKAGES for loop in p.loops(parts)]
         self.loops.append(Loop("host daemons", _MEND, machine.mend))
+        self.loops.append(Loop("logs", _LOGS, lambda: logs.bound(config.state / "log")))
         channel = LocalChannel(self.db, config.host, {"guest": compute.observed})
         guests = GuestHandler(machine.compute, machine.host_network)
         metadata = MetadataHandler(machine.host_network)
@@ -71,12 +75,17 @@ class App:
     def prepare(self) -> None:
         """Bring the database up to date and see that a first start's rows are there."""
         migrations.upgrade(self.db)
-        seed.begin(self.db, self.config.seed)
         self.db.run(self._first_rows)
         compute.host_report(self.parts)
         first_image(self.parts)
 
+    def inherit(self) -> None:
+        """Free what a killed process held: for the one process that its database has."""
+        self.db.run(_free)
+
     def _first_rows(self, tx: Tx) -> None:
+        # In one transaction, so that a process killed in between does not change the ids.
+        seed.begin(tx, self.db.ids, self.config.seed)
         identity.first_start(tx, self.parts, SERVICES)
         network.first_start(tx, self.parts)
         compute.first_start(tx, self.parts)
@@ -139,7 +148,8 @@ class App:
 def build(config: Config, machine: Machine | None = None, clock: Clock | None = None) -> App:
     """Put a process together; nothing runs until `prepare` and `start`."""
     config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    db = Database(config.database_url, clock or RealClock(), Ids(config.seed))
+    vault = Vault.at(config.state / "vault.key")
+    db = Database(config.database_url, clock or RealClock(), Ids(config.seed), vault)
     rules = [rule for service in SERVICES for rule in service.rules]
     parts = Parts(config, db, Policy(rules, _overrides(config.policy_file)))
     parts.add(identity.Tokens(db, config))
@@ -150,6 +160,11 @@ def build(config: Config, machine: Machine | None = None, clock: Clock | None = 
     parts.add(machine.network, NetworkDriver)
     parts.add(machine.host_network, HostNetwork)
     return App(config, parts, machine)
+
+
+def _free(tx: Tx) -> None:
+    tx.set(Lease, Lease.expires_at > tx.now, expires_at=tx.now)
+    tx.set(FlowRow, FlowRow.lease_until.is_not(None), lease_until=None)
 
 
 def _overrides(path: Path | None) -> dict[str, str]:

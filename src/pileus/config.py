@@ -38,4 +38,5 @@ class Config:
     def base_url(self) -> str:
         """Where clients find this cloud, without a slash at the end."""
         scheme = "https" if self.tls_cert else "http"
-        return self.public_url or f"{scheme}://{self.listen}:{self.port}"
+        address = f"[{self.listen}]" if ":" in self.listen else self.listen
+        return self.public_url or f"{scheme}://{address}:{self.port}"

@@ -67,7 +67,15 @@ def simulated(config: Config) -> Machine:
     upstairs = Upstairs()
     network = SimulatedNetwork()
     return Machine(
-        compute=SimulatedCompute(hostname=config.host, images=upstairs),
+        compute=SimulatedCompute(
+            config.host,
+            upstairs,
+            # Room for thousands of servers: what is simulated costs nothing.
+            vcpus=1024,
+            memory_mb=4 << 20,
+            disk_gb=1 << 20,
+            file=config.state / "simulated-guests.jsonl",
+        ),
         network=network,
         host_network=SimulatedHostNetwork(config.host, network, upstairs.metadata),
         upstairs=upstairs,
@@ -76,6 +84,7 @@ def simulated(config: Config) -> Machine:
 
 def real(config: Config) -> Machine:
     """Drivers for libvirt and OVN, whose daemons are started where they do not run."""
+    from .compute.drivers.connection import look_at_emulators
     from .compute.drivers.libvirt import LibvirtCompute
     from .host import accelerator
     from .host.images import tiny
@@ -92,6 +101,7 @@ def real(config: Config) -> Machine:
     fabric.start()
     userspace = fabric.datapath == "netdev"
     verdict = accelerator.verdict(config.state, lambda: tiny.build(default_cache()))
+    look_at_emulators(guests.uri)
     upstairs = Upstairs()
 
     def mend() -> None:

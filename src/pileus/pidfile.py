@@ -16,11 +16,12 @@ class Taken(Exception):
 def running(state: Path) -> int | None:
     """The process id of the cloud in `state`, if it runs."""
     try:
-        pid, started = (state / _PID).read_text().split()
-    except (FileNotFoundError, ValueError):
+        pid, started, boot = (state / _PID).read_text().split()
+        # A process id is used again after a while: its start time says whether it is still ours.
+        ours = boot == _boot() and _started(int(pid)) == started
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    # A process id is used again after a while: its start time says whether it is still ours.
-    return int(pid) if _started(int(pid)) == started else None
+    return int(pid) if ours else None
 
 
 def take(state: Path) -> IO[str]:
@@ -32,9 +33,13 @@ def take(state: Path) -> IO[str]:
         lock.close()
         raise Taken(f"Another process serves {state} already.") from None
     temporary = state / f"{_PID}.new"
-    temporary.write_text(f"{os.getpid()} {_started(os.getpid())}\n")
+    temporary.write_text(f"{os.getpid()} {_started(os.getpid())} {_boot()}\n")
     temporary.replace(state / _PID)
     return lock
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _started(pid: int) -> str:

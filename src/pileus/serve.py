@@ -1,6 +1,7 @@
 """The process that `pileus up` starts: the control plane, until it is told to stop."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+import uvloop
 from structlog.typing import Processor
 
 from .app import App, build
@@ -16,6 +18,8 @@ from .config import Config
 from .pidfile import take
 from .settings import load
 from .wire.asgi import Application, Receive, Scope, Send
+
+_PATIENCE = 10.0  # seconds that a reset waits for the requests under way
 
 
 def serve(config: Config) -> None:
@@ -27,8 +31,14 @@ def serve(config: Config) -> None:
     _logging()
     app = build(config)
     app.prepare()
-    asyncio.run(_Serving(config, app).run())
+    if not config.database:
+        app.inherit()  # the lock says that no other process has this state's own database
+    serving = _Serving(config, app)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serving.run())
     lock.close()
+    if serving.failed:
+        sys.exit(1)
 
 
 class _Serving:
@@ -37,9 +47,21 @@ class _Serving:
     def __init__(self, config: Config, app: App) -> None:
         self._config, self._app = config, app
         self._asgi: Application = app.asgi
+        self._open, self._idle = asyncio.Event(), asyncio.Event()
+        self._open.set()
+        self._under_way = 0
+        self._server: uvicorn.Server | None = None
+        self.failed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._asgi(scope, receive, send)
+        await self._open.wait()  # during a reset requests wait for the new app
+        self._under_way += 1
+        try:
+            await self._asgi(scope, receive, send)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
     async def run(self) -> None:
         config = self._config
@@ -49,11 +71,10 @@ class _Serving:
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((config.listen, config.port))
-        server = uvicorn.Server(
+        self._server = uvicorn.Server(
             uvicorn.Config(
                 self,
                 http="httptools",
-                loop="uvloop",
                 lifespan="off",
                 access_log=False,
                 log_config=None,
@@ -66,14 +87,35 @@ class _Serving:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGUSR1, lambda: loop.create_task(self._reset()))
         self._app.start()
-        await server.serve(sockets=[listener])
+        await self._server.serve(sockets=[listener])
         await loop.run_in_executor(None, self._app.stop)
         self._app.let_go()
 
     async def _reset(self) -> None:
-        """Back to the first start, in the same process and on the same port."""
+        """Back to the first start, in the same process and on the same port.
+
+        Should that fail, the process ends: the next start finds a whole database or an empty one.
+        """
+        if not self._open.is_set():
+            return  # one is under way
+        self._open.clear()
         loop = asyncio.get_running_loop()
-        self._asgi, self._app = await loop.run_in_executor(None, self._anew)
+        try:
+            await self._until_idle()
+            self._asgi, self._app = await loop.run_in_executor(None, self._anew)
+        except Exception:
+            logging.getLogger(__name__).exception("the reset failed; this process ends")
+            self.failed = True
+            assert self._server is not None  # noqa: S101 - it received the signal
+            self._server.should_exit = True
+        finally:
+            self._open.set()
+
+    async def _until_idle(self) -> None:
+        self._idle.clear()
+        if self._under_way:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), _PATIENCE)
 
     def _anew(self) -> tuple[Application, App]:
         old = self._app
@@ -112,6 +154,8 @@ def _logging() -> None:
         )
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for chatty in ("alembic", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

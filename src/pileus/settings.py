@@ -12,20 +12,31 @@ _FILE = "config.json"
 _PATHS = {"state", "policy_file", "tls_cert", "tls_key", "clouds_file"}
 
 
+class Unreadable(ValueError):
+    """The file of settings is damaged."""
+
+
 def exists(state: Path) -> bool:
     """Whether a cloud has been set up in this directory."""
     return (state / _FILE).exists()
 
 
 def load(state: Path) -> Config:
-    """The settings of the cloud in `state`. Raises FileNotFoundError."""
-    found = json.loads((state / _FILE).read_text())
-    known = {f.name for f in fields(Config)}
-    values: dict[str, Any] = {
-        key: Path(value) if key in _PATHS and value is not None else value
-        for key, value in found.items()
-        if key in known
-    }
+    """The settings of the cloud in `state`. Raises FileNotFoundError, Unreadable."""
+    file = state / _FILE
+    try:
+        found = json.loads(file.read_text())
+        known = {f.name for f in fields(Config)}
+        values: dict[str, Any] = {
+            key: Path(value) if key in _PATHS and value is not None else value
+            for key, value in found.items()
+            if key in known
+        }
+    except (ValueError, TypeError, AttributeError) as wrong:
+        raise Unreadable(
+            f"{file} is damaged ({wrong}): put a copy of it back, or `pileus uninstall` what is"
+            " left of the cloud."
+        ) from None
     values["state"] = state
     return Config(**values)
 

@@ -1,11 +1,13 @@
 """The commands as a user calls them, on a simulated cloud in a process of its own."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from pileus import logs
 
 PILEUS = [sys.executable, "-m", "pileus.cli"]
 
@@ -148,6 +152,7 @@ def test_a_killed_control_plane_comes_back_with_its_data(machine: Machine) -> No
     machine.up()
 
     assert machine.login()["project"] == before["project"]
+    assert machine.run("audit").returncode == 0
 
 
 def test_audit_of_a_first_start_is_clean(machine: Machine) -> None:
@@ -235,3 +240,184 @@ def test_help_is_quick_and_lists_the_commands() -> None:
 
     assert done.returncode == 0
     assert "audit" in done.stdout
+
+
+def test_up_keeps_out_of_a_directory_with_other_things(machine: Machine) -> None:
+    machine.state.mkdir()
+    (machine.state / "letters.txt").write_text("mine")
+
+    done = machine.up()
+
+    assert done.returncode == 1
+    assert "letters.txt" in done.stderr
+    assert "no cloud" in machine.run("uninstall", "--yes").stderr
+
+
+def test_uninstall_leaves_what_is_not_the_clouds(machine: Machine) -> None:
+    machine.up()
+    (machine.state / "letters.txt").write_text("mine")
+
+    done = machine.run("uninstall", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in machine.state.iterdir()] == ["letters.txt"]
+    assert "letters.txt" in done.stdout
+    (machine.state / "letters.txt").unlink()
+    machine.state.rmdir()
+
+
+def test_another_clouds_entry_is_not_overwritten(machine: Machine, tmp_path: Path) -> None:
+    machine.up()
+    before = machine.clouds.read_text()
+    other = Machine(tmp_path / "other")
+    other.clouds = machine.clouds
+
+    done = other.up()
+
+    assert done.returncode == 1
+    assert "--cloud-name" in done.stderr
+    assert machine.clouds.read_text() == before
+
+
+def test_a_new_name_replaces_the_old_entry(machine: Machine) -> None:
+    machine.up()
+    machine.run("down")
+
+    machine.up("--cloud-name", "renamed")
+
+    assert set(yaml.safe_load(machine.clouds.read_text())["clouds"]) == {"renamed", "renamed-demo"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--external", "10.0.0.0/32"),
+        ("--external", "nonsense"),
+        ("--listen", "nonsense"),
+        ("--listen", "192.0.2.77"),
+        ("--database", "nonsense"),
+        ("--database", "sqlite:////no/such/folder/x.db"),
+        ("--tls-cert", "/etc/hostname"),
+        ("--tls-cert", "/etc/hostname", "--tls-key", "/etc/hostname"),
+        ("--clouds-file", "/proc/no/such/file"),
+    ],
+)
+def test_a_wrong_option_is_named_and_keeps_nothing(machine: Machine, words: list[str]) -> None:
+    done = machine.up(*words)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert machine.up().returncode == 0, "the next start without it succeeds"
+
+
+@pytest.mark.parametrize("state", ["/etc/hostname/below-a-file", "/proc/not/writable"])
+def test_an_impossible_state_directory_is_said(state: str) -> None:
+    words = [*PILEUS, "up", "--simulate", "--state", state]
+
+    done = subprocess.run(words, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert state in done.stderr or "/proc" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status", "doctor", "audit", "reset"])
+def test_damaged_settings_are_said(machine: Machine, command: str) -> None:
+    machine.state.mkdir()
+    (machine.state / "config.json").write_text("{broken")
+
+    done = machine.run(command)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ") and "config.json is damaged" in done.stderr
+
+
+def test_the_clouds_file_may_be_damaged_and_uninstall_works(machine: Machine) -> None:
+    machine.up()
+    machine.clouds.write_text("{")
+
+    done = machine.run("uninstall", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert not machine.state.exists()
+    assert machine.clouds.read_text() == "{"
+
+
+def test_the_password_of_the_environment_is_the_admins(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PILEUS_ADMIN_PASSWORD", "from the environment")
+
+    machine.up()
+
+    auth = yaml.safe_load(machine.clouds.read_text())["clouds"]["pileus"]["auth"]
+    assert auth["password"] == "from the environment"
+    assert machine.login()["project"]["name"] == "admin"  # type: ignore[index]
+
+
+def test_tls_of_its_own_goes_when_it_is_not_needed(machine: Machine) -> None:
+    machine.up("--listen", "0.0.0.0")
+    machine.run("down")
+
+    machine.up("--listen", "127.0.0.1")
+
+    entry = yaml.safe_load(machine.clouds.read_text())["clouds"]["pileus"]
+    assert entry["auth"]["auth_url"] == f"http://127.0.0.1:{machine.port}/identity"
+    assert "cacert" not in entry
+
+
+def test_logs_follow_goes_on_when_the_log_is_cut(machine: Machine) -> None:
+    machine.up()
+    log = machine.state / "log/pileus.log"
+    words = [*PILEUS, "logs", "--state", str(machine.state), "-f", "-n", "1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        machine.get("/healthz")
+        machine.login()
+        while "auth/tokens" not in following.stdout.readline():
+            pass
+
+        logs.bound(log.parent, most=10)
+        machine.login()
+
+        assert "auth/tokens" in following.stdout.readline()
+        following.terminate()
+    assert "auth/tokens" in log.with_name("pileus.log.1").read_text()
+
+
+def test_a_reset_under_load_ends_in_a_clean_first_start(machine: Machine) -> None:
+    machine.up()
+    stop = threading.Event()
+
+    def load() -> None:
+        while not stop.is_set():
+            with contextlib.suppress(OSError):
+                machine.login()
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+
+    done = [machine.run("reset") for _ in range(3)]
+
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert [one.returncode for one in done] == [0, 0, 0]
+    assert machine.run("audit").returncode == 0
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.4])
+def test_a_reset_that_is_killed_is_mended_by_up(machine: Machine, seconds: float) -> None:
+    machine.up()
+    before = machine.login()
+    os.kill(machine.pid, signal.SIGUSR1)
+    time.sleep(seconds)
+    os.kill(machine.pid, signal.SIGKILL)
+
+    done = machine.up()
+
+    assert done.returncode == 0, done.stderr
+    assert machine.login()["project"] == before["project"]
+    assert machine.run("audit").returncode == 0

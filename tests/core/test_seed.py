@@ -11,7 +11,7 @@ from pileus.core.resource import schema
 def _process(path: Path) -> str:
     db = Database(f"sqlite:///{path}", ids=Ids(7))
     schema.create_all(db.engine)
-    seed.begin(db, 7)
+    db.run(lambda tx: seed.begin(tx, db.ids, 7))
     found = db.ids.uuid()
     db.close()
     return found

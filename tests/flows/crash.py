@@ -7,12 +7,13 @@ database file and the machine's drivers.
 
 import functools
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -42,6 +43,10 @@ OWNER = Credentials(
 )
 _FOLDERS = (Path(compute.__file__).parent / "flows",)
 _FILES = {engine.__file__, flow.__file__, str(Path(agent.__file__).parent / "guests.py")}
+
+
+_STRIDE = 7
+_OFFSET = date.today().toordinal() % _STRIDE
 
 
 class Crash(BaseException):
@@ -114,7 +119,7 @@ class World:
                     handler.remove(wish.id)
                     state = None
                 else:
-                    state = handler.apply(wish.id, wish.spec)
+                    state = handler.apply(wish.id, self.app.db.vault.opened(wish.spec))
             except Busy:
                 return True  # looked at again, from this one on
             except Exception as problem:
@@ -221,11 +226,15 @@ def everywhere(
 ) -> tuple[int, set[str]]:
     """Crash once at every line of what `arrange` sets going; how many, and the lines met.
 
+    `make faults` (PILEUS_FAULTS=full) takes every line; otherwise one in seven is taken, another
+    seventh on each day.
+
     arrange: makes the change in a transaction and returns what `check` needs. check: asserts that
     the end is one of those allowed, and leaves the world as it was.
     """
     met: set[str] = set()
-    for point in range(1, most):
+    first, step = (1, 1) if os.environ.get("PILEUS_FAULTS") == "full" else (1 + _OFFSET, _STRIDE)
+    for point in range(first, most, step):
         subject = arrange(world)
         crashed = False
         with crash_at(point) as lines:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from pileus.core.db import Database
 from pileus.core.errors import Conflict, OverQuota, Unauthorized
@@ -55,6 +56,17 @@ def _full(_ctx: Context) -> object:
     raise OverQuota("Quota exceeded")
 
 
+def _named(ctx: Context) -> object:
+    name = ctx.params["name"]
+    return Response(201, None, {"Location": ctx.url(f"/v1/named/{name}"), "X-Name": name})
+
+
+def _complex(ctx: Context) -> object:
+    same = [Box.name == name for name in ctx.request.every("name")]
+    ctx.tx.all(Box, *same, *(sa.not_(one) for one in same))
+    return {}
+
+
 def _echo(ctx: Context) -> object:
     return Response(200, iter([b"".join(ctx.request.chunks())]), media="application/octet-stream")
 
@@ -76,6 +88,8 @@ TOY = Service(
         Route("GET", "/", lambda _ctx: {"open": True}, auth=False),
         Route("POST", "/v1/half", _half),
         Route("POST", "/v1/bug", _bug),
+        Route("PUT", "/v1/named/{name}", _named),
+        Route("GET", "/v1/complex", _complex),
         Route("POST", "/v1/full", _full),
         Route("PUT", "/v1/stream", _echo, stream=True, tx="none"),
         Route("POST", "/v1/boxes/{box_id}/action", lambda _c: {"did": "a"}, action="a"),

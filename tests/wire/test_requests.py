@@ -1,6 +1,7 @@
 """What every service gives alike: ids, versions, tokens, bodies, faults."""
 
 import re
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -152,3 +153,61 @@ def test_a_stream_comes_back(toy: Toy) -> None:
 @pytest.mark.parametrize("query", ["name=%ff", "name=%00", "limit=-1", "limit=x", "sort_key=zz"])
 def test_a_query_that_cannot_be_is_400(toy: Toy, query: str) -> None:
     assert toy("GET", f"{BOXES}?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("name", ["a%0d%0aX-Evil:%201", "a%09b", "%7f", "%E2%98%83"])
+def test_a_name_in_a_path_cannot_make_a_header(toy: Toy, name: str) -> None:
+    answer = toy("PUT", f"/toy/v1/named/{name}")
+
+    assert answer.status_code == 201
+    assert "X-Evil" not in answer.headers
+    assert answer.headers["Location"].isascii()
+    assert answer.headers["Location"].isprintable()
+    assert not re.search(r"[\x00-\x1f\x7f]", answer.headers["X-Name"])
+
+
+def test_a_url_that_is_too_long_is_414(toy: Toy) -> None:
+    answer = toy("GET", f"{BOXES}?name={'x' * 20_000}")
+
+    assert answer.status_code == 414
+    assert answer.json()["computeFault"]["code"] == 414
+
+
+def test_a_query_that_the_database_finds_too_complex_is_400(toy: Toy) -> None:
+    query = "&".join(["name=a"] * 900)
+
+    answer = toy("GET", f"/toy/v1/complex?{query}")
+
+    assert answer.status_code == 400
+    assert "too much at once" in answer.json()["badRequest"]["message"]
+
+
+@pytest.mark.parametrize("depth", [70, 300, 900, 950, 980, 990, 995])
+def test_a_body_that_is_nested_too_deeply_is_400(toy: Toy, depth: int) -> None:
+    body = b'{"box": {"name": ' + b"[" * depth + b"]" * depth + b"}}"
+
+    answer = toy("POST", BOXES, content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 400
+
+
+def test_a_body_may_have_many_brackets_that_are_not_deep(toy: Toy) -> None:
+    body = b'{"box": {"name": "' + b"[{" * 500 + b'"}, "list": [' + b"[]," * 500 + b"[]]}"
+
+    answer = toy("POST", f"{BOXES}/x/action", content=body, headers={})
+
+    assert "nested" not in answer.text
+
+
+def test_a_body_that_says_it_is_too_large_is_refused_unread(toy: Toy) -> None:
+    sent = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(1000):
+            sent.append(1)
+            yield b" " * 100_000
+
+    answer = toy("POST", BOXES, content=endless(), headers={"Content-Length": "100000000"})
+
+    assert answer.status_code == 413
+    assert len(sent) <= 1

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from ..core.backend import Busy
+from ..core.backend import Broken, Busy
 from ..core.clock import Clock
 from ..core.desired import Report, Wanted
 from .channel import Channel
@@ -15,6 +15,7 @@ from .channel import Channel
 log = logging.getLogger(__name__)
 _WATCH = 10.0
 _AGAIN = 1.0
+_TRIES = 30  # a broken back end is mended by its host within seconds, if it can be
 
 
 class Handler(Protocol):
@@ -93,6 +94,7 @@ class Agent:
     def _work(self, key: tuple[str, str]) -> None:
         """Act on the newest wish for this object until there is no newer one."""
         done: Wanted | None = None
+        tries = 0
         while True:
             with self._lock:
                 wanted = self._newest[key]
@@ -101,16 +103,17 @@ class Agent:
                     if wanted.spec is None:
                         del self._newest[key]
                     return
-            report = self._act(wanted)
+            tries += 1
+            report = self._act(wanted, last=tries >= _TRIES)
             if report is None:
                 if self._stop.wait(_AGAIN):
                     return
                 continue
             self._reports.put(report)
-            done = wanted
+            done, tries = wanted, 0
 
-    def _act(self, wanted: Wanted) -> Report | None:
-        """What came of it; None when it should be tried again."""
+    def _act(self, wanted: Wanted, last: bool) -> Report | None:
+        """What came of it; None when it should be tried again, as what is broken may be mended."""
         handler = self._handlers[wanted.kind]
         try:
             if wanted.spec is None:
@@ -122,6 +125,9 @@ class Agent:
             log.info("%s %s: %s; trying again", wanted.kind, wanted.id, busy)
             return None
         except Exception as problem:
+            if isinstance(problem, Broken) and not last:
+                log.warning("%s %s: %s; trying again", wanted.kind, wanted.id, problem)
+                return None
             log.exception("%s %s could not be made so", wanted.kind, wanted.id)
             if wanted.spec is None:
                 return None  # removing never gives up

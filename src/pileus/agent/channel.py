@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from ..core import desired
@@ -50,7 +51,8 @@ class LocalChannel:
         return found
 
     def _since(self, revision: int) -> list[Wanted]:
-        return self._db.read(lambda tx: desired.since(tx, self.host, revision))
+        found = self._db.read(lambda tx: desired.since(tx, self.host, revision))
+        return [replace(one, spec=self._db.vault.opened(one.spec)) for one in found]
 
     def report(self, reports: Sequence[Report]) -> None:
         """Note the reports, all in one transaction."""
@@ -62,7 +64,8 @@ class LocalChannel:
                 if row is not None and notice is not None:
                     notice(tx, row, report)
 
-        self._db.run(work)
+        # Lost with the power, they are told again: the agent looks at its host when it starts.
+        self._db.run(work, promise=False)
 
     def hang_up(self) -> None:
         """Wake the agent's watch for the last time."""

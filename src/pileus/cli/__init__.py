@@ -2,8 +2,11 @@
 
 import importlib
 from collections.abc import Mapping
+from typing import Any
 
 import click
+
+from ..settings import Unreadable
 
 # Each command's module has one public click command of the same name.
 _COMMANDS: Mapping[str, str] = {
@@ -31,6 +34,18 @@ class _Lazy(click.Group):
         module = importlib.import_module(f"pileus.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what the machine or a damaged file refuses is said in a sentence."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # whoever read the output has gone: click ends quietly
+        except OSError as wrong:
+            where = f"{wrong.filename}: " if wrong.filename else ""
+            raise click.ClickException(f"{where}{wrong.strerror or wrong}") from None
+        except Unreadable as wrong:
+            raise click.ClickException(str(wrong)) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

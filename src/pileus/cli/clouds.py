@@ -5,10 +5,13 @@ The file's form is openstacksdk's ("Configuring OpenStack SDK Applications").
 
 import os
 import re
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import click
 import yaml
 
 from ..config import Config
@@ -41,28 +44,109 @@ def _entry(config: Config, user: str, project: str, password: str) -> dict[str, 
         "region_name": config.region,
         "identity_api_version": "3",
     }
-    if config.tls_cert:
+    if config.tls_cert and _vouches_for_itself(config.tls_cert):
         found["cacert"] = str(config.tls_cert)
     return found
 
 
+def _vouches_for_itself(cert: Path) -> bool:
+    """Whether clients have to be told to trust it: no authority has signed it."""
+    from cryptography import x509
+
+    found = x509.load_pem_x509_certificate(cert.read_bytes())
+    return found.issuer == found.subject
+
+
+def check(config: Config) -> None:
+    """See that our entries can be written and are nobody else's. Raises ClickException."""
+    file = config.clouds_file or default_file()
+    old = _clouds(file, _text(file)).get(config.cloud_name)
+    if old is None or _ours(old, config):
+        return
+    url = str((old.get("auth") or {}).get("auth_url", "")) if isinstance(old, dict) else ""
+    if url != f"{config.base_url}/identity" and _answers(url):
+        raise click.ClickException(
+            f"{file} has a cloud {config.cloud_name!r} already, which answers at {url}: give this"
+            " one another name with --cloud-name, or another file with --clouds-file."
+        )
+
+
+def _ours(entry: Any, config: Config) -> bool:
+    auth = entry.get("auth") if isinstance(entry, dict) else None
+    passwords = (config.admin_password, config.demo_password)
+    return isinstance(auth, dict) and auth.get("password") in passwords
+
+
+def _answers(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), timeout=3).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def replace_entries(before: Config | None, config: Config) -> None:
+    """Write our entries, and take away those that the cloud had under another name or in a file."""
+    file = config.clouds_file or default_file()
+    if before is not None:
+        old = before.clouds_file or default_file()
+        if (old, before.cloud_name) != (file, config.cloud_name):
+            take_away(before)
+    write(file, entries(config, config.cloud_name))
+
+
+def take_away(config: Config) -> None:
+    """Remove the entries of this cloud, if they still are this cloud's. Raises ClickException."""
+    file = config.clouds_file or default_file()
+    found = _clouds(file, _text(file))
+    names = {config.cloud_name, f"{config.cloud_name}-demo"}
+    ours = {name for name in names & found.keys() if _ours(found[name], config)}
+    if ours:
+        remove(file, ours)
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
 def write(file: Path, made: Mapping[str, Any]) -> None:
     """Put our clouds into the file, made where it is not, readable by its owner alone."""
-    text = file.read_text() if file.exists() else ""
-    _replace(file, _merged(text, made, set(made)))
+    _replace(file, _merged(file, _text(file), made, set(made)))
 
 
 def remove(file: Path, names: set[str]) -> None:
-    """Take our clouds out of the file."""
+    """Take our clouds out of the file, and the file away where nothing else is in it."""
     if file.exists():
-        _replace(file, _merged(file.read_text(), {}, names))
+        left = _merged(file, _text(file), {}, names)
+        if "#" not in left and yaml.safe_load(left) in (None, {}, {"clouds": None}, {"clouds": {}}):
+            file.unlink()
+        else:
+            _replace(file, left)
 
 
-def _merged(text: str, made: Mapping[str, Any], gone: set[str]) -> str:
+def _clouds(file: Path, text: str) -> dict[str, Any]:
+    """The clouds of a file's text. Raises ClickException where it has another form."""
+    try:
+        found = yaml.safe_load(text) or {}
+    except yaml.YAMLError as wrong:
+        said = " ".join(str(wrong).split())
+        raise click.ClickException(
+            f"{file} is not YAML ({said}): mend it, or give another file with --clouds-file."
+        ) from None
+    clouds = (found.get("clouds") or {}) if isinstance(found, dict) else None
+    if not isinstance(clouds, dict):
+        raise click.ClickException(
+            f"{file} is not a map with a map 'clouds': mend it, or give another file with"
+            " --clouds-file."
+        )
+    return clouds
+
+
+def _merged(file: Path, text: str, made: Mapping[str, Any], gone: set[str]) -> str:
+    old = _clouds(file, text)
     before = yaml.safe_load(text) or {}
-    if not isinstance(before, dict) or not isinstance(before.get("clouds") or {}, dict):
-        raise ValueError("the clouds file is not a map with the key 'clouds'")
-    old = before.get("clouds") or {}
     kept = {k: v for k, v in old.items() if k not in gone}
     wanted = before | {"clouds": kept | dict(made)}
     edited = _edited(text, made, gone)
@@ -108,6 +192,7 @@ def _edited(text: str, made: Mapping[str, Any], gone: set[str]) -> str | None:
 
 
 def _replace(file: Path, text: str) -> None:
+    file = file.resolve()  # a link to the file stays one
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = file.with_name(f".{file.name}.new")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:

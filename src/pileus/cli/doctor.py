@@ -36,7 +36,7 @@ def doctor(state: Path) -> None:
     config = settings.load(state) if settings.exists(state) else Config(state=state)
     wrong = 0
     for check in checks(config):
-        click.echo(f"{'ok   ' if check.fine else 'WRONG'} {check.name + ':':14}{check.says}")
+        click.echo(f"{'ok   ' if check.fine else 'WRONG'} {check.name + ':':15}{check.says}")
         if not check.fine:
             wrong += 1
             click.echo(f"      mend it with: {check.mend}")
@@ -141,10 +141,11 @@ def _network(config: Config) -> Check:
     status = fabric(config).status()
     down = [name for name, runs in status.items() if not runs]
     says = f"not running: {' '.join(down)}" if down else f"{len(status)} daemons run"
-    return Check("network", not down, says, f"pileus down && pileus up --state {config.state}")
+    mend = f"pileus up --state {config.state} (a running cloud does so by itself within seconds)"
+    return Check("network", not down, says, mend)
 
 
 def _boot(config: Config) -> Check:
-    file = boot.enabled(config)
-    says = file or "this machine has neither systemd nor cron: a reboot does not start the cloud"
-    return Check("boot", bool(file), says, "apt-get install cron && pileus up")
+    file = boot.entry(config)
+    says = f"{file} brings the cloud back" if file else "a reboot does not bring the cloud back"
+    return Check("boot", file is not None, says, f"pileus up --state {config.state}")

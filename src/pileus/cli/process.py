@@ -42,26 +42,30 @@ def start(config: Config, seconds: float = 180) -> int:
     state = config.state
     log = state / _LOG
     log.parent.mkdir(parents=True, exist_ok=True)
-    child = None
-    if running(state) is None:
-        with log.open("ab") as output:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "pileus.serve", str(state)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+    child: subprocess.Popen[bytes] | None = None
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         pid = running(state)
         if pid is not None and _answers(config):
             return pid
-        if pid is None and child is not None and child.poll() is not None:
+        if pid is None and child is None:
+            child = _spawn(state, log)
+        elif pid is None and child is not None and child.poll() is not None:
             break
         time.sleep(0.01)
     tail = b"".join(log.open("rb").readlines()[-15:]).decode(errors="replace")
     raise click.ClickException(f"The control plane did not come up. The end of {log}:\n{tail}")
+
+
+def _spawn(state: Path, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pileus.serve", str(state)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
 
 def _answers(config: Config) -> bool:

@@ -1,21 +1,26 @@
 """What `up` and `down` do beyond the control plane when guests and networks are real."""
 
+import contextlib
 import ipaddress
+import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import click
 
 from ..config import Config
 from ..host import packages
+from ..host.command import run
 from ..host.ovn import Ovn
-from ..host.place import HostError
+from ..host.place import HostError, Place
 from . import boot
 from .steps import step
 
-_SHUTDOWN = 60.0
+_SHUTDOWN, _AGAIN = 60.0, 3.0
 
 
 def prepare(config: Config) -> None:
@@ -26,9 +31,27 @@ def prepare(config: Config) -> None:
     if os.geteuid() != 0:
         raise click.ClickException("Real guests and networks need root.")
     try:
+        _check_external(config)
         _prepare(config)
     except HostError as wrong:
-        raise click.ClickException(f"{wrong}\n`pileus doctor` says more.") from None
+        raise click.ClickException(
+            f"{wrong}\n`pileus doctor --state {config.state}` says more."
+        ) from None
+
+
+def _check_external(config: Config) -> None:
+    """Keep the external network off the networks that this machine has already."""
+    if shutil.which("ip") is None:
+        return
+    wanted = ipaddress.ip_network(config.external_cidr)
+    for route in json.loads(run("ip", "-json", "-4", "route") or "[]"):
+        if route["dst"] == "default" or route["dev"] == f"px{Place(config.state).tag}":
+            continue
+        if wanted.overlaps(ipaddress.ip_network(route["dst"], strict=False)):
+            raise click.ClickException(
+                f"The external network {wanted} is taken: {route['dst']} is reached through"
+                f" {route['dev']} already (another cloud?). Choose another with --external."
+            )
 
 
 def _prepare(config: Config) -> None:
@@ -45,16 +68,26 @@ def _prepare(config: Config) -> None:
     from ..host.images.cache import default_cache
     from ..host.libvirtd import Libvirtd
 
+    with step("libvirtd"):
+        engine = Libvirtd(config.state)
+        engine.start()
+        threading.Thread(target=_describe, args=(engine.uri,), daemon=True).start()
     with step("tiny image"):
         image = tiny.build(default_cache())
     with step("accelerator"):
         verdict = accelerator.verdict(config.state, lambda: image)
     click.echo(f"    {verdict.accelerator}: {verdict.reason}")
-    with step("libvirtd"):
-        Libvirtd(config.state).start()
     with step("network (Open vSwitch and OVN)"):
         fabric(config).start()
     boot.enable(config)
+
+
+def _describe(uri: str) -> None:
+    """Let libvirtd look at QEMU while other things are done: the first time takes it seconds."""
+    import libvirt
+
+    with contextlib.suppress(libvirt.libvirtError):  # whoever needs the answer asks again
+        libvirt.open(uri).getCapabilities()
 
 
 def fabric(config: Config) -> Ovn:
@@ -79,12 +112,16 @@ def stop_guests(config: Config) -> None:
         if engine.guests():
             engine.start()
             connection = libvirt.open(engine.uri)
-            for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
-                domain.shutdown()
-            connection.close()
             deadline = time.monotonic() + _SHUTDOWN
             while engine.guests() and time.monotonic() < deadline:
-                time.sleep(0.2)
+                # A guest that is only just booting hears the button when it is pressed again.
+                for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+                    with contextlib.suppress(libvirt.libvirtError):  # it has gone by now
+                        domain.shutdown()
+                again = time.monotonic() + _AGAIN
+                while engine.guests() and time.monotonic() < again:
+                    time.sleep(0.1)
+            connection.close()
             engine.kill_guests()
     with step("libvirtd and network"):
         engine.stop()

@@ -33,5 +33,8 @@ def reset(state: Path, seconds: int) -> None:
         deadline = time.monotonic() + seconds
         while not marker.exists() or marker.read_text() == before:
             if running(state) is None or time.monotonic() > deadline:
-                raise click.ClickException(f"The reset did not end; see {process.log_file(state)}.")
+                raise click.ClickException(
+                    f"The reset did not end; {process.log_file(state)} says why."
+                    f" `pileus up --state {state}` brings the cloud back."
+                )
             time.sleep(0.01)

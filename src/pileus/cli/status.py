@@ -18,7 +18,14 @@ def status(state: Path, as_json: bool) -> None:
     """Say what runs. Exit status 0: the cloud answers; 3: it does not run."""
     config = configured(state)
     if running(state) is None:
-        click.echo('{"running": false}' if as_json else f"The cloud in {state} is down.")
+        from ..host.libvirtd import Libvirtd
+
+        guests = 0 if config.simulate else len(Libvirtd(state).guests())
+        if as_json:
+            click.echo(json.dumps({"running": False, "guests": guests}))
+        else:
+            still = f", and {guests} of its guests run on" if guests else ""
+            click.echo(f"The cloud in {state} is down{still}.")
         sys.exit(3)
     found = ask(state, "/pileus/status")
     if as_json:

@@ -13,10 +13,11 @@ from cryptography.x509.oid import NameOID
 
 
 def make(state: Path, address: str) -> tuple[Path, Path]:
-    """Certificate and key files for this address and host name; made once, then kept."""
+    """Certificate and key files for this address and host name; kept as long as they fit."""
     cert, key = state / "tls.crt", state / "tls.key"
-    if cert.exists() and key.exists():
+    if cert.exists() and key.exists() and _fits(cert, address):
         return cert, key
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
     private = ec.generate_private_key(ec.SECP256R1())
     host = socket.gethostname()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
@@ -44,3 +45,15 @@ def make(state: Path, address: str) -> tuple[Path, Path]:
         file.write(pem)
     cert.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     return cert, key
+
+
+def _fits(cert: Path, address: str) -> bool:
+    """Whether it names the address and is good for another month."""
+    try:
+        found = x509.load_pem_x509_certificate(cert.read_bytes())
+    except ValueError:
+        return False
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=30)
+    known = names.get_values_for_type(x509.IPAddress)
+    return ipaddress.ip_address(address) in known and found.not_valid_after_utc > soon

@@ -1,12 +1,13 @@
 """`pileus uninstall`."""
 
-import shutil
 from pathlib import Path
 
 import click
 
-from . import clouds, process
-from .control import configured
+from .. import settings
+from ..config import Config
+from ..host.place import HostError, Place
+from . import belongings, clouds, process
 from .options import state_option
 from .steps import step
 
@@ -15,8 +16,11 @@ from .steps import step
 @state_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def uninstall(state: Path, yes: bool) -> None:
-    """Remove all that Pileus made and installed for this cloud, and list what it leaves."""
-    config = configured(state)
+    """Remove all that Pileus made and installed for this cloud, and list what it leaves.
+
+    Also for a cloud that was set up half.
+    """
+    config = _found(state)
     if not yes:
         click.confirm(f"Remove the cloud in {state} with all its guests and images?", abort=True)
     left: list[str] = []
@@ -24,35 +28,63 @@ def uninstall(state: Path, yes: bool) -> None:
         with step("control plane"):
             process.stop(state)
         if not config.simulate:
-            left += _real(state)
+            left += _real(config)
         with step("clouds.yaml"):
-            file = config.clouds_file or clouds.default_file()
-            clouds.remove(file, {config.cloud_name, f"{config.cloud_name}-demo"})
+            try:
+                clouds.take_away(config)
+            except click.ClickException as wrong:
+                left.append(wrong.message)
         with step(str(state)):
-            shutil.rmtree(state)
+            if not belongings.remove(state):
+                left.append(f"{state} (with {', '.join(belongings.foreign(state))} in it)")
     left.append(f"{Path(__file__).parents[3]} (this checkout, with its Python environment)")
     click.echo("Left in place:")
     for thing in left:
         click.echo(f"  {thing}")
 
 
-def _real(state: Path) -> list[str]:
+def _found(state: Path) -> Config:
+    """The cloud's settings, or what stands in for them where it never got so far."""
+    if settings.exists(state):
+        try:
+            return settings.load(state)
+        except settings.Unreadable as wrong:
+            click.echo(f"{wrong}", err=True)
+            return Config(state=state)
+    begun = state.exists() and any(state.iterdir()) and not belongings.foreign(state)
+    if not begun and not Place(state).run.exists():
+        raise click.ClickException(f"There is no cloud in {state}.")
+    return Config(state=state)
+
+
+def _real(config: Config) -> list[str]:
+    import os
+    import shutil
+
     from ..host import packages
     from ..host.images.cache import default_cache
     from ..host.libvirtd import Libvirtd
-    from ..host.place import Place
     from . import boot
     from .real import fabric
 
-    config = configured(state)
-    with step("guests, libvirtd, network"):
-        engine = Libvirtd(state)
-        engine.kill_guests()
-        engine.uninstall()
-        fabric(config).uninstall()
-        shutil.rmtree(Place(state).run, ignore_errors=True)
+    if os.geteuid() != 0:
+        raise click.ClickException("This cloud has real guests and networks: removing needs root.")
+    left = []
+    try:
         boot.disable(config)
-    with step("Debian packages"):
-        packages.uninstall(state)
+        with step("guests, libvirtd, network"):
+            engine = Libvirtd(config.state)
+            engine.kill_guests()
+            engine.uninstall()
+            fabric(config).uninstall()
+            shutil.rmtree(Place(config.state).run, ignore_errors=True)
+        with step("Debian packages"):
+            said: list[str] = []
+            packages.uninstall(config.state, said.append)
+            left += [line for line in said if "kept" in line]
+    except HostError as wrong:
+        raise click.ClickException(f"{wrong}\nMend that, and `pileus uninstall` again.") from None
     cache = default_cache()
-    return [f"{cache} (built images, for the next cloud)"] if cache.exists() else []
+    if cache.exists():
+        left.append(f"{cache} (built images, for the next cloud)")
+    return left

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import secrets
+import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,12 @@ import click
 from .. import settings
 from ..config import Config
 from ..pidfile import running
-from . import clouds, process
+from . import address, belongings, clouds, process
 from .options import state_option
 from .steps import step
+
+_ROOM_MB = 32
+_SMALLEST = 29  # of external networks, as a prefix's length
 
 
 @click.command()
@@ -47,9 +51,15 @@ def up(
     database: str | None,
 ) -> None:
     """Start the cloud; set it up first where it is not. Safe to repeat and to interrupt."""
+    if not settings.exists(state):
+        if not simulate and os.geteuid() != 0:
+            raise click.ClickException(
+                "Real guests and networks need root: run this as root, or add --simulate."
+            )
+        belongings.refuse_foreign(state)
     with process.alone(state):
-        fresh = not settings.exists(state)
-        config = _first(state, simulate) if fresh else settings.load(state)
+        before = settings.load(state) if settings.exists(state) else None
+        config = before or _first(state, simulate)
         if simulate and not config.simulate:
             raise click.ClickException(
                 f"The cloud in {state} is a real one; choose another --state for a simulated one."
@@ -67,35 +77,70 @@ def up(
         }
         changed = {key: value for key, value in given.items() if value is not None}
         config = replace(config, **changed)  # type: ignore[arg-type]
-        config = _secure(config, insecure_http)
+        _lasting(before, config)
+        config = address.secure(config, insecure_http)
         pid = running(state)
-        if pid is not None:
-            if config != settings.load(state):
-                raise click.ClickException(
-                    f"The cloud in {state} runs already, with other settings: `pileus down` first."
-                )
-            process.start(config)  # one that is still coming up is waited for
-            _tell(config, f"is up already (process {pid})")
-            return
-        _free(config)
+        if pid is None:
+            address.check_free(config)
+        elif config != before:
+            raise click.ClickException(
+                f"The cloud in {state} runs already, with other settings: `pileus down` first."
+            )
+        _room(state)
+        if database:
+            _reachable(database)
+        clouds.check(config)
+        # Saved before anything is made, so that `uninstall` knows of all that follows.
+        settings.save(config)
         if not config.simulate:
             _real(config)
-        settings.save(config)
-        file = config.clouds_file or clouds.default_file()
-        clouds.write(file, clouds.entries(config, config.cloud_name))
-        if foreground:
+        clouds.replace_entries(before, config)
+        if foreground and pid is None:
             _stay(config)
             return
-        with step("control plane"):
-            pid = process.start(config)
-    _tell(config, f"is up (process {pid})")
+        if pid is not None:
+            now = process.start(config)  # one that is still coming up is waited for
+        else:
+            with step("control plane"):
+                now = process.start(config)
+    _tell(config, f"is up{' already' if now == pid else ''} (process {now})")
+
+
+def _lasting(before: Config | None, config: Config) -> None:
+    """What the first start decided stays so. Raises ClickException."""
+    if not (config.state / "control.key").exists():
+        return  # no control plane has started here yet
+    for name, option in (("external_cidr", "--external"), ("seed", "--seed")):
+        was = getattr(before or config, name)
+        if was != getattr(config, name):
+            raise click.ClickException(
+                f"{option} was {'not given' if was is None else was} at the first start and cannot"
+                " change: `pileus uninstall` this cloud, or make another with another --state."
+            )
+
+
+def _room(state: Path) -> None:
+    free = shutil.disk_usage(state).free >> 20
+    if free < _ROOM_MB:
+        raise click.ClickException(
+            f"Only {free} MB are free for {state}, and a cloud cannot start with less than"
+            f" {_ROOM_MB}: delete what you can, or choose another --state."
+        )
+
+
+def _reachable(database: str) -> None:
+    import sqlalchemy as sa
+
+    try:
+        engine = sa.create_engine(database)
+        engine.connect().close()
+        engine.dispose()
+    except (sa.exc.SQLAlchemyError, ImportError) as wrong:
+        said = str(wrong).splitlines()[0]
+        raise click.ClickException(f"--database: it cannot be opened: {said}") from None
 
 
 def _first(state: Path, simulate: bool) -> Config:
-    if not simulate and os.geteuid() != 0:
-        raise click.ClickException(
-            "Real guests and networks need root: run this as root, or add --simulate."
-        )
     return Config(
         state=state,
         simulate=simulate,
@@ -113,44 +158,11 @@ def _external(cidr: str | None) -> dict[str, str]:
         network = ipaddress.IPv4Network(cidr)
     except ValueError as wrong:
         raise click.ClickException(f"--external: {wrong}") from None
-    return {"external_cidr": str(network), "external_gateway": str(network[1])}
-
-
-def _secure(config: Config, insecure_http: bool) -> Config:
-    """Beyond loopback there is no plain HTTP, unless it is said aloud."""
-    if (config.tls_cert is None) != (config.tls_key is None):
-        raise click.ClickException("--tls-cert and --tls-key belong together.")
-    try:
-        address = ipaddress.ip_address(config.listen)
-    except ValueError:
-        raise click.ClickException(f"--listen {config.listen!r} is not an IP address.") from None
-    public = config.public_url
-    if address.is_unspecified and not public:
-        public = "{}://{}:{}"
-    if config.tls_cert or address.is_loopback or insecure_http or config.insecure_http:
-        scheme = "https" if config.tls_cert else "http"
-        filled = public.format(scheme, socket.gethostname(), config.port)
-        return replace(
-            config, public_url=filled, insecure_http=insecure_http or config.insecure_http
+    if network.prefixlen > _SMALLEST:
+        raise click.ClickException(
+            f"--external {cidr} has no room for addresses: /{_SMALLEST} is the smallest."
         )
-    from .tls import make
-
-    cert, key = make(config.state, config.listen)
-    filled = public.format("https", socket.gethostname(), config.port)
-    return replace(config, tls_cert=cert, tls_key=key, public_url=filled)
-
-
-def _free(config: Config) -> None:
-    family = socket.AF_INET6 if ":" in config.listen else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((config.listen, config.port))
-        except OSError as wrong:
-            raise click.ClickException(
-                f"{config.listen}:{config.port} cannot be used ({wrong.strerror});"
-                " choose another with --port."
-            ) from None
+    return {"external_cidr": str(network), "external_gateway": str(network[1])}
 
 
 def _real(config: Config) -> None:

@@ -57,7 +57,8 @@ class GuestSpec:
     # once, in the manner named, and remembers the count with the guest.
     reboots: int = 0
     reboot: Literal["soft", "hard"] = "hard"
-    # Files of the config drive (path → content); empty: no drive.
+    # Files of the config drive (path → content); empty: no drive. A path that ends in ;base64 has
+    # its content so encoded, and is without that ending in the drive.
     config_drive: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)  # the image's hw_* properties
 

@@ -121,7 +121,7 @@ def _where(ctx: Context) -> Sequence["sa.ColumnElement[bool]"]:
     for name, column in (("minDisk", Flavor.disk), ("minRam", Flavor.ram)):
         text = ctx.request.get(name)
         if text is not None:
-            if not text.isdigit() or len(text) > 10:
+            if not text.isascii() or not text.isdigit() or len(text) > 10:
                 raise BadRequest(f"Invalid {name} filter [{text[:40]}]: it must be a number.")
             found.append(column >= int(text))
     asked = (ctx.request.get("is_public") or "true").strip().lower()

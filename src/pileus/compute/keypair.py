@@ -19,7 +19,7 @@ _NAME = Field(Text(255, 1, r"[a-zA-Z0-9 _\-]+", strip=True), required=True, unti
 _WIDE_NAME = Field(Text(255, 1, r"[a-zA-Z0-9 _\-@.]+", strip=True), required=True)
 _REST = {
     "type": Field(Enum("ssh", "x509"), since=(2, 2)),
-    "user_id": Field(Text(255, 1), since=(2, 10)),
+    "user_id": Field(Text(64, 1), since=(2, 10)),
 }
 _KEY = Text(16384)
 _CREATE = Object({"name": _NAME, "public_key": Field(_KEY, null=True)} | _REST)

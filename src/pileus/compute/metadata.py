@@ -66,7 +66,7 @@ def meta_data(tx: Tx, server: Server) -> dict[str, Any]:
     if server.meta:
         found["meta"] = server.meta
     if server.admin_pass:
-        found["admin_pass"] = server.admin_pass
+        found["admin_pass"] = tx.vault.open(server.admin_pass)
     if server.key_data:
         found["keys"] = [
             {"name": server.key_name, "type": server.key_type, "data": server.key_data}
@@ -125,8 +125,8 @@ def user_data(server: Server) -> bytes:
 def drive_files(tx: Tx, server: Server, nics: Sequence[network.NicInfo]) -> dict[str, str]:
     """The config drive's files, path → content.
 
-    Content is text. User data that is no UTF-8 (a gzip, say) is written as latin-1 characters,
-    one a byte, which drivers write back as they came.
+    Content is text. User data that is none (a gzip, say) is written in base64, and its path ends
+    in ;base64 then.
     """
     meta, vendor = json.dumps(meta_data(tx, server)), json.dumps({})
     ec2 = json.dumps(_flat(ec2_tree(tx, server, nics)))
@@ -136,18 +136,18 @@ def drive_files(tx: Tx, server: Server, nics: Sequence[network.NicInfo]) -> dict
         files[f"openstack/{version}/network_data.json"] = json.dumps(network_data(nics))
         files[f"openstack/{version}/vendor_data.json"] = vendor
         if server.user_data:
-            files[f"openstack/{version}/user_data"] = _text(user_data(server))
+            files |= _user_data(f"openstack/{version}/user_data", user_data(server))
     files[f"ec2/{_LATEST}/meta-data.json"] = ec2
     if server.user_data:
-        files[f"ec2/{_LATEST}/user-data"] = _text(user_data(server))
+        files |= _user_data(f"ec2/{_LATEST}/user-data", user_data(server))
     return files
 
 
-def _text(data: bytes) -> str:
+def _user_data(path: str, data: bytes) -> dict[str, str]:
     try:
-        return data.decode()
+        return {path: data.decode()}
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return {f"{path};base64": base64.b64encode(data).decode()}
 
 
 def _flat(tree: dict[str, Any]) -> dict[str, Any]:

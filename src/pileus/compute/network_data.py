@@ -6,6 +6,8 @@ from typing import Any
 
 from .. import network
 
+_METADATA = "169.254.169.254"
+
 
 def network_data(nics: Sequence[network.NicInfo]) -> dict[str, Any]:
     """Links, addresses and name servers in OpenStack's form, which cloud-init reads."""
@@ -35,6 +37,9 @@ def _network(
 ) -> dict[str, Any]:
     inside = ipaddress.ip_interface(f"{address.ip}/{address.prefix}")
     routes = [_route(cidr, hop) for cidr, hop in address.host_routes]
+    if address.metadata_ip and inside.version == 4:
+        # DHCP would tell it too, but a guest that is set up from here does not ask by DHCP.
+        routes.append(_route(f"{_METADATA}/32", address.metadata_ip))
     if address.gateway:
         routes.insert(0, _route("0.0.0.0/0" if inside.version == 4 else "::/0", address.gateway))
     return {

@@ -35,7 +35,8 @@ class Server(Resource):
 
     one, many = "server", "servers"
     constraints = (
-        sa.Index("ix_servers_project_deleted", "project_id", "deleted_at"),
+        # Quota's sums are read from this index alone.
+        sa.Index("ix_servers_usage", "project_id", "deleted_at", "vcpus", "memory_mb"),
         sa.Index("ix_servers_created", "created_at", "id"),
     )
 
@@ -61,7 +62,7 @@ class Server(Resource):
     key_data = attr(Text(65535), null=True)
     key_type = attr(Text(8), default="ssh")
     user_data = attr(Text(65535), null=True)
-    admin_pass = attr(Text(255), null=True)
+    admin_pass = attr(Text(4096), null=True)  # sealed
     config_drive = attr(Bool(), default=False, sort=True)
     disk_config = attr(Text(8), default="MANUAL")
     meta = attr(Json(), default=dict)

@@ -271,7 +271,7 @@ def _one(
         key_data=order.keypair.public_key if order.keypair else None,
         key_type=order.keypair.type if order.keypair else "ssh",
         user_data=body.get("user_data"),
-        admin_pass=password,
+        admin_pass=tx.vault.seal(password),
         config_drive=bool(body.get("config_drive")),
         disk_config=body.get("OS-DCF:diskConfig", "MANUAL"),
         meta=body.get("metadata", {}),

@@ -41,4 +41,7 @@ def guest_spec(tx: Tx, server: Server) -> dict[str, Any]:
     found = asdict(spec) | {"disks": server.disks}
     # What is stored as JSON comes back as lists: the same now makes equal specifications equal.
     found["nics"] = [nic | {"addresses": list(nic["addresses"])} for nic in found["nics"]]
+    if found["config_drive"]:
+        # The password stands in it: it is opened on its way to the host.
+        found["config_drive"] = tx.vault.seal_json(found["config_drive"])
     return found

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from ..core.errors import BadRequest
 
 _YEARS = timedelta(days=3650)
+_COMMON_NAME = 64  # bytes, by RFC 5280
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def make_x509(user_id: str) -> Made:
     from cryptography.x509.oid import NameOID
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, user_id[:64])])
+    common = user_id.encode()[:_COMMON_NAME].decode(errors="ignore")
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
     start = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()

@@ -22,7 +22,7 @@ def _period(ctx: Context) -> tuple[datetime, datetime]:
         return _WHEN.read(text.replace(" ", "T"), ctx.where.at(name)) if text else default
 
     stop = read("end", ctx.tx.now)
-    start = read("start", stop - _MONTH)
+    start = read("start", max(stop, datetime.min + _MONTH) - _MONTH)
     if start >= stop:
         raise ctx.where.at("start").wrong(start.isoformat(), "before the end")
     return start, stop

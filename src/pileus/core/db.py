@@ -12,15 +12,18 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from .clock import Clock, RealClock
-from .errors import Unavailable
+from .durable import WalSync
+from .errors import BadRequest, Unavailable
 from .ids import Ids
 from .resource import Resource
+from .vault import Vault
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -40,6 +43,7 @@ class Tx:
     def __init__(self, conn: sa.Connection, db: "Database", write: bool) -> None:
         self.conn = conn
         self.ids = db.ids
+        self.vault = db.vault
         self.owner = db.owner
         self.now: datetime = db.clock.now()
         self.write = write
@@ -131,8 +135,15 @@ class Tx:
 class Database:
     """A relational database, SQLite by default."""
 
-    def __init__(self, url: str, clock: Clock | None = None, ids: Ids | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        vault: Vault | None = None,
+    ) -> None:
         self.url = url
+        self.vault = vault or Vault()
         self.clock = clock or RealClock()
         self.ids = ids or Ids()
         self.sqlite = url.startswith("sqlite")
@@ -141,21 +152,33 @@ class Database:
         # SQLite has one writer: waiting in line here is fair and costs no polling.
         self._writer = threading.Lock()
         self.engine = _sqlite_engine(url) if self.sqlite else _server_engine(url)
+        file = self.engine.url.database if self.sqlite else None
+        self._disk = WalSync(Path(file)) if file and file != ":memory:" else None
 
-    def run(self, work: Callable[[Tx], T], write: bool = True) -> T:
+    def run(self, work: Callable[[Tx], T], write: bool = True, promise: bool = True) -> T:
         """Run `work` in one transaction and return what it returned.
 
-        Raises whatever `work` raised, after rolling back; Unavailable when the database stays
-        unreachable or the transaction cannot be serialised in a dozen tries.
+        promise: whether it must survive a loss of power once this has returned. A step that is
+            simply taken again after one need not wait for the disk; it never outlives a
+            transaction before it. (SQLite only: other databases always promise.)
+
+        Raises whatever `work` raised, after rolling back; BadRequest for a query that is beyond
+        the database's limits (on conditions, variables, the length of a pattern); Unavailable
+        when the database stays unreachable or the transaction cannot be serialised in a dozen
+        tries.
         """
         for attempt in range(_TRIES):
             try:
-                return self._once(work, write)
+                return self._once(work, write, promise)
             except Stale as stale:
                 reason: Exception = stale
             except IntegrityError:
                 raise
             except (OperationalError, DBAPIError) as problem:
+                if _too_much(problem):
+                    raise BadRequest(
+                        "This asks for too much at once: name fewer or shorter conditions."
+                    ) from problem
                 if not _retriable(problem):
                     raise
                 reason = problem
@@ -167,7 +190,7 @@ class Database:
         """Run `work` in a transaction that only reads."""
         return self.run(work, write=False)
 
-    def _once(self, work: Callable[[Tx], T], write: bool) -> T:
+    def _once(self, work: Callable[[Tx], T], write: bool, promise: bool) -> T:
         locked = write and self.sqlite
         if locked:
             self._writer.acquire()
@@ -188,6 +211,8 @@ class Database:
         finally:
             if locked:
                 self._writer.release()
+        if write and promise and self._disk is not None:
+            self._disk.wait()
         for topic, key in tx.signals:
             for call in self._listeners.get(topic, ()):
                 call(key)
@@ -211,12 +236,27 @@ def _retriable(problem: DBAPIError) -> bool:
     return code in _RETRIED or "database is locked" in str(problem.orig)
 
 
+# What SQLite says of a statement that is beyond its limits.
+_LIMITS = (
+    "Expression tree is too large",
+    "too many SQL variables",
+    "pattern too complex",
+    "parser stack overflow",
+    "string or blob too big",
+)
+
+
+def _too_much(problem: DBAPIError) -> bool:
+    return any(text in str(problem.orig) for text in _LIMITS)
+
+
 def _sqlite_engine(url: str) -> sa.Engine:
     engine = sa.create_engine(
         url,
         pool_size=32,
         max_overflow=32,
         connect_args={"check_same_thread": False, "timeout": 30},
+        hide_parameters=True,  # they may be secrets, and an error's text goes into the log
     )
 
     @sa.event.listens_for(engine, "connect")
@@ -224,7 +264,7 @@ def _sqlite_engine(url: str) -> sa.Engine:
         connection.isolation_level = None  # transactions are begun by hand, see Database._once
         for pragma in (
             "journal_mode=WAL",
-            "synchronous=FULL",
+            "synchronous=NORMAL",  # see WalSync
             "foreign_keys=ON",
             "busy_timeout=30000",
             "cache_size=-4000",
@@ -236,7 +276,12 @@ def _sqlite_engine(url: str) -> sa.Engine:
 
 def _server_engine(url: str) -> sa.Engine:
     return sa.create_engine(
-        url, pool_size=16, max_overflow=16, pool_pre_ping=True, isolation_level="REPEATABLE READ"
+        url,
+        pool_size=16,
+        max_overflow=16,
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ",
+        hide_parameters=True,
     )
 
 

@@ -129,7 +129,8 @@ class Engine:
             return self._after(tx, row, kind, waiting)
 
         try:
-            more = self.db.run(work)
+            # A step that is lost with the power is taken again.
+            more = self.db.run(work, promise=False)
             if outside:
                 return self._call(*outside[0])
             return more

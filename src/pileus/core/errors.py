@@ -83,6 +83,12 @@ class TooLarge(Fault):
     status, title = 413, "Request Entity Too Large"
 
 
+class UriTooLong(Fault):
+    """414: a URL longer than any client needs."""
+
+    status, title = 414, "Request-URI Too Long"
+
+
 class UnsupportedMediaType(Fault):
     """415: a content type that this route does not read."""
 

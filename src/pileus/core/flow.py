@@ -176,7 +176,8 @@ def turn(
 
 def find(tx: Tx, subject: str) -> FlowRow | None:
     """The flow that is changing this thing, if any."""
-    return tx.one(FlowRow, FlowRow.subject == subject)
+    owned = tx.get(FlowSubject, subject)
+    return None if owned is None else tx.get(FlowRow, owned.flow_id)
 
 
 def wake(tx: Tx, subject: str) -> None:
@@ -190,7 +191,7 @@ def wake(tx: Tx, subject: str) -> None:
 def finish(tx: Tx, row: FlowRow) -> None:
     """The flow is done: nothing of it stays."""
     tx.remove(row)
-    tx.remove_where(FlowSubject, FlowSubject.flow_id == row.id)
+    tx.remove_where(FlowSubject, FlowSubject.subject == row.subject, FlowSubject.flow_id == row.id)
 
 
 def later(tx: Tx, seconds: float) -> Any:

@@ -1,6 +1,7 @@
 """Repeatable ids across processes: each that draws from a seed has a sequence of its own."""
 
-from .db import Database, Tx
+from .db import Tx
+from .ids import Ids
 from .resource import Resource, attr
 from .types import Int, Text
 
@@ -14,17 +15,14 @@ class SeedStart(Resource):
     starts = attr(Int())
 
 
-def begin(db: Database, seed: int | None) -> None:
-    """Let `db.ids` begin the sequence of the next process; nothing where ids are random."""
+def begin(tx: Tx, ids: Ids, seed: int | None) -> None:
+    """Let `ids` begin the sequence of the next process; nothing where ids are random."""
     if seed is None:
         return
-
-    def work(tx: Tx) -> int:
-        row = tx.get(SeedStart, str(seed))
-        if row is None:
-            tx.add(SeedStart(seed=str(seed), starts=1))
-            return 0
+    row = tx.get(SeedStart, str(seed))
+    if row is None:
+        tx.add(SeedStart(seed=str(seed), starts=1))
+        ids.restart(0)
+    else:
         tx.change(row, starts=row.starts + 1)
-        return row.starts - 1
-
-    db.ids.restart(db.run(work))
+        ids.restart(row.starts - 1)

@@ -16,6 +16,8 @@ from .errors import BadRequest
 
 T = TypeVar("T")
 Version = tuple[int, int]
+# Names in bodies of what must not come back in an answer or turn up in a log.
+_SECRET = re.compile(r"password|secret|token|adminpass|private_key|user_data", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -32,8 +34,14 @@ class Where:
         return replace(self, path=self.path + step)
 
     def wrong(self, value: object, right: str) -> BadRequest:
-        """The error that says what stands here and what should."""
-        shown = repr(value)
+        """The error that says what stands here and what should.
+
+        It never repeats a secret: neither one that stands here nor one that may stand within.
+        """
+        if isinstance(value, dict | list):
+            shown = "an object" if isinstance(value, dict) else "a list"
+        else:
+            shown = "***" if _SECRET.search(self.path) else repr(value)
         shown = shown if len(shown) <= 120 else shown[:117] + "..."
         name = self.path or "the body"
         return BadRequest(
@@ -238,10 +246,9 @@ class When(Type[datetime]):
         if isinstance(value, str):
             try:
                 found = datetime.fromisoformat(value)
-            except ValueError:
-                found = None
-            if found is not None:
                 return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+            except (ValueError, OverflowError):
+                pass  # no date, or one that in UTC lies before the year 1 or after 9999
         raise where.wrong(value, "a date and time in ISO 8601")
 
     def dump(self, value: datetime) -> object:

@@ -1,6 +1,7 @@
 """A libvirtd of the cloud's own, which never meets the system's or another cloud's."""
 
 import contextlib
+import itertools
 import os
 import shlex
 import signal
@@ -22,6 +23,14 @@ _ACCOUNTS = {
     "passwd": "libvirt-qemu:x:64055:64055:Libvirt Qemu:/var/lib/libvirt:/usr/sbin/nologin\n",
     "group": "libvirt-qemu:x:64055:\nlibvirt:x:64056:\n",
 }
+
+# libvirtd asks every emulator for all that it can do, seconds each, before it first describes the
+# host. Guests here are x86_64 ones.
+_HIDE = (
+    "for each in /usr/bin/qemu-system-*; do"
+    ' case "$each" in *x86_64*) continue;; esac;'
+    ' [ -L "$each" ] || mount --bind /dev/null "$each"; done'
+)
 
 _QEMU_CONF = """\
 user = "root"
@@ -64,7 +73,7 @@ class Libvirtd:
             # Mounts made on the machine later are still seen; ours are not seen outside.
             (
                 *("unshare", "--mount", "--propagation", "slave", "/bin/sh", "-c"),
-                f'set -e; {mounts}; exec libvirtd -f "$1" -p "$2"',
+                f'set -e; {mounts}; {_HIDE}; exec libvirtd -f "$1" -p "$2"',
                 *("sh", str(config), str(self.place.run / "libvirtd.pid")),
             ),
             ready=lambda: _answers(self.socket),
@@ -94,13 +103,17 @@ class Libvirtd:
 
     def guests(self) -> dict[str, int]:
         """The QEMU processes of this cloud, whether or not libvirtd runs: domain → process id."""
+        # Known by what they see as libvirt's folder: names and records of processes may lie.
+        ours = self.place.run / "libvirt"
         found: dict[str, int] = {}
-        for record in (self.place.run / "libvirt" / "qemu").glob("*.pid"):
-            with contextlib.suppress(OSError, ValueError):
-                pid = int(record.read_text())
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                if any(word.startswith(f"guest={record.stem},".encode()) for word in words):
-                    found[record.stem] = pid
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if not Path(os.fsdecode(words[0])).name.startswith("qemu-system-"):
+                    continue
+                name = _guest_name(words)
+                if name is not None and ours.samefile(process / "root/run/libvirt"):
+                    found[name] = int(process.name)
         return found
 
     def kill_guests(self) -> list[str]:
@@ -154,6 +167,16 @@ class Libvirtd:
             'log_outputs = "3:stderr"\n'
             "audit_level = 0\n"
         )
+
+
+def _guest_name(words: list[bytes]) -> str | None:
+    """The domain's name on a QEMU's command line; None when it has none, as a probe."""
+    for word, value in itertools.pairwise(words):
+        if word == b"-name" and value.startswith(b"guest="):
+            # QEMU's own commas are single, the name's are doubled.
+            options = value.removeprefix(b"guest=").replace(b",,", b"\0").split(b",")
+            return os.fsdecode(options[0].replace(b"\0", b","))
+    return None
 
 
 def _answers(path: Path) -> bool:

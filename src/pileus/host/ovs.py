@@ -1,5 +1,6 @@
 """An Open vSwitch of the cloud's own: its database server and its switch daemon."""
 
+import contextlib
 import fcntl
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pileus.host.command import run
 from pileus.host.daemon import Daemon, listening
 from pileus.host.place import HostError, Place
 
+_NETDEV = "ovs-netdev"
 _SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 
 
@@ -36,6 +38,21 @@ def upgrade(daemon: Daemon, file: Path, schema: Path) -> None:
         "yes\n"
     ):
         run("ovsdb-tool", "convert", str(file), str(schema))
+
+
+def holder(device: str) -> int | None:
+    """The process that has the tap `device` open; None for one that a dead process left."""
+    for entry in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # processes come and go meanwhile
+            if os.readlink(entry) == "/dev/net/tun":
+                facts = (entry.parent.parent / "fdinfo" / entry.name).read_text()
+                if f"iff:\t{device}" in facts.splitlines():
+                    return int(entry.parts[2])
+    return None
+
+
+def _exists(device: str) -> bool:
+    return Path(f"/sys/class/net/{device}").exists()
 
 
 class OpenVSwitch:
@@ -86,6 +103,8 @@ class OpenVSwitch:
     def start(self) -> bool:
         """Start the switch itself unless it runs; true when it had to be started."""
         if self.daemon.running():
+            if self.datapath == "netdev" and holder(_NETDEV) == self.daemon.pid():
+                self._rename()  # whoever started the switch was killed before this
             return False
         if self.datapath == "system":
             self.daemon.start()
@@ -95,19 +114,24 @@ class OpenVSwitch:
         # but which keeps a second switch from starting. So it gets this cloud's name.
         with Path("/run/pileus/ovs-netdev.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if Path("/sys/class/net/ovs-netdev").exists():
-                raise HostError(
-                    "the device ovs-netdev exists: another Open vSwitch in userspace runs on this"
-                    " machine, and cannot share it; stop that one (systemctl stop"
-                    " openvswitch-switch)"
-                )
+            if _exists(_NETDEV):
+                if (other := holder(_NETDEV)) is not None:
+                    raise HostError(
+                        f"another Open vSwitch in userspace (process {other}) runs on this machine"
+                        f" and has the device {_NETDEV}, which cannot be shared; stop that one"
+                        " (systemctl stop openvswitch-switch)"
+                    )
+                run("ip", "link", "delete", _NETDEV)  # left by a switch that was killed
             self._sweep()
             self.daemon.start()
             # The device appears with the first bridge, and again at each start.
             self.vsctl("--may-exist", "add-br", self._first, "--", *self._netdev(self._first))
             self._settle()
-            run("ip", "link", "set", "ovs-netdev", "name", f"pn{self.place.tag}")
+            self._rename()
         return True
+
+    def _rename(self) -> None:
+        run("ip", "link", "set", _NETDEV, "name", f"pn{self.place.tag}")
 
     def _settle(self) -> None:
         """Wait until a switch that just started has made the bridges that its database describes.

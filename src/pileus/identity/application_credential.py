@@ -21,7 +21,8 @@ _RULES = ListOf(
         {
             "id": Text(64, 1),
             "service": Text(64, 1),
-            "path": Text(128, 1, r"/.*"),
+            # One wildcard a step: what is between two slashes cannot be cut in many ways.
+            "path": Text(128, 1, r"(/[^/*{}]*(\*\*?|\{\w+\})?[^/*{}]*)+"),
             "method": _METHODS,
         }
     ),
@@ -89,7 +90,9 @@ def _create(ctx: Context) -> object:
     values, _ = noun.body(ctx, ApplicationCredential, skip=_OWN_KEYS)
     given = ctx.inner("application_credential")
     secret = given.get("secret")
-    secret = secrets.token_urlsafe(64) if secret is None else _SECRET.parse(secret, where)
+    secret = (
+        secrets.token_urlsafe(64) if secret is None else _SECRET.parse(secret, where.at("secret"))
+    )
     stored = ctx.parts[Tokens].passwords.hash(secret)
 
     def work(tx: Tx) -> object:

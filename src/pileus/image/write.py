@@ -3,8 +3,6 @@
 import re
 from typing import Any
 
-import msgspec
-
 from ..core.db import Tx
 from ..core.errors import BadRequest, Conflict, Forbidden
 from ..core.types import Metadata, Text
@@ -202,8 +200,7 @@ def _switch(ctx: Context, rule: str, status: str) -> None:
 
 def import_staged(ctx: Context) -> Response:
     """POST /v2/images/{id}/import with the method glance-direct."""
-    body = _import_body(ctx.request.body)
-    method = body.get("method") if isinstance(body, dict) else None
+    method = ctx.body.get("method") if isinstance(ctx.body, dict) else None
     name = method.get("name") if isinstance(method, dict) else None
     if name != "glance-direct":
         raise BadRequest(
@@ -214,10 +211,3 @@ def import_staged(ctx: Context) -> Response:
         raise Conflict(f"Image {image.id} is {image.status}; stage its bytes before the import.")
     promote(ctx.parts, image.id)
     return Response(202)
-
-
-def _import_body(body: bytes) -> object:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as wrong:
-        raise BadRequest(f"Malformed JSON in the request body: {wrong}") from None

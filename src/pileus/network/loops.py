@@ -13,7 +13,7 @@ from ..core.loop import Loop
 from ..core.parts import Parts
 from . import topology
 from .driver import Change, Key, NetworkDriver
-from .rows import FLOATING, GATEWAY, INTERFACE, METADATA, FloatingIp, Port
+from .rows import GATEWAY, INTERFACE, FloatingIp, Port, is_guest, of_guests
 from .translate import translate
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ class Translation:
         self.db, self.driver = db, driver
         self._resynced: float | None = None
         self._changed = False
+        self._up: Mapping[str, str] | None = None  # at the last look; None: look at every port
         self._refused: dict[Key, int] = {}
 
     def changed(self) -> None:
@@ -42,6 +43,8 @@ class Translation:
         age = _RESYNC if self._resynced is None else now - self._resynced
         if age >= (_RESYNC_TOLD if self._changed else _RESYNC):
             self._changed = False
+            if age >= _RESYNC:
+                self._up = None
             self.resync()
             self._resynced = now
         while self._tell():
@@ -75,7 +78,8 @@ class Translation:
             told: Sequence[Change] = changes
         except Refused:
             told = self._one_by_one(changes)
-        self.db.run(lambda tx: _told(tx, told))
+        # Lost with the power, the same is told again.
+        self.db.run(lambda tx: _told(tx, told), promise=False)
         return len(told) == len(changes)
 
     def _one_by_one(self, changes: Sequence[Change]) -> list[Change]:
@@ -93,25 +97,32 @@ class Translation:
         return told
 
     def _note_ports(self) -> None:
-        up = dict(self.driver.ports_up())
-        ours = Port.device_owner.not_in((GATEWAY, INTERFACE, FLOATING, METADATA))
+        up, before = dict(self.driver.ports_up()), self._up
+        changed = self.db.read(lambda tx: _differing(tx, up, whole=before is None))
+        if before is not None and up != before:
+            changed |= {port_id for port_id, _ in up.items() ^ before.items()}
+        for batch in chunks(sorted(changed)):
+            self.db.run(partial(_note, port_ids=batch, up=up), promise=False)
+        self._up = up
 
-        def differ(tx: Tx) -> list[str]:
-            table = Port.table.c
-            query = sa.select(table.id, table.host, table.status).where(ours, table.host != "")
-            return [
-                port_id
-                for port_id, host, status in tx.execute(query)
-                if (up.get(port_id) == host) != (status == "ACTIVE")
-            ]
 
-        changed = self.db.read(differ)
-        for batch in chunks(changed):
-            self.db.run(partial(_note, port_ids=batch, up=up))
+def _differing(tx: Tx, up: Mapping[str, str], whole: bool) -> set[str]:
+    """Bound ports whose rows say otherwise than `up`; only those that wait unless `whole`."""
+    table = Port.table.c
+    # A range rather than "not empty", so that an index finds them.
+    waiting = [table.host > ""] if whole else [table.status == "DOWN", table.host > ""]
+    query = sa.select(table.id, table.host, table.status).where(of_guests(), *waiting)
+    return {
+        port_id
+        for port_id, host, status in tx.execute(query)
+        if (up.get(port_id) == host) != (status == "ACTIVE")
+    }
 
 
 def _note(tx: Tx, port_ids: Sequence[str], up: Mapping[str, str]) -> None:
     for port in tx.all(Port, Port.id.in_(port_ids)):
+        if not is_guest(port):
+            continue
         status = "ACTIVE" if port.host and up.get(port.id) == port.host else "DOWN"
         if status == port.status:
             continue

@@ -6,7 +6,7 @@ from typing import Any
 from ..core import desired
 from ..core.db import Tx
 from . import allocate, port_life, topology
-from .rows import METADATA, Network, Port, PortAddress, is_guest
+from .rows import METADATA, Network, Port, PortAddress, of_guests
 
 KIND = "metadata"
 
@@ -52,11 +52,7 @@ def refresh_host(tx: Tx, network_id: str, host: str) -> None:
     """See that the host answers metadata in the network just while it has a guest there."""
     if not host:
         return
-    bound = [
-        port
-        for port in tx.all(Port, Port.network_id == network_id, Port.host == host)
-        if is_guest(port)
-    ]
+    bound = tx.exists(Port, Port.network_id == network_id, Port.host == host, of_guests())
     spec = _spec(tx, network_id) if bound else None
     desired.put(tx, host, KIND, network_id, spec)
 

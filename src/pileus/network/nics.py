@@ -9,7 +9,16 @@ import sqlalchemy as sa
 
 from ..core.db import Tx, chunks
 from .claim import ports_of
-from .rows import FloatingIp, Network, Port, PortAddress, PortGroup, SecurityGroup, Subnet
+from .rows import (
+    METADATA,
+    FloatingIp,
+    Network,
+    Port,
+    PortAddress,
+    PortGroup,
+    SecurityGroup,
+    Subnet,
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +31,7 @@ class NicAddress:
     dns: tuple[str, ...]
     host_routes: tuple[tuple[str, str], ...]  # (destination, nexthop)
     subnet_id: str
+    metadata_ip: str | None  # where the subnet's metadata port answers
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,7 @@ def server_nics(tx: Tx, server_id: str) -> list[NicInfo]:
         PortAddress.port_id.in_([port.id for port in ports]),
         order=[PortAddress.position, PortAddress.ip],
     )
+    metadata = _metadata_ips(tx, nets)
     return [
         NicInfo(
             port.id,
@@ -57,14 +68,30 @@ def server_nics(tx: Tx, server_id: str) -> list[NicInfo]:
             networks[port.network_id].name,
             port.mac_address,
             networks[port.network_id].mtu,
-            tuple(_address(a.ip, subnets[a.subnet_id]) for a in held if a.port_id == port.id),
+            tuple(
+                _address(a.ip, subnets[a.subnet_id], metadata.get(a.subnet_id))
+                for a in held
+                if a.port_id == port.id
+            ),
             port.status,
         )
         for port in ports
     ]
 
 
-def _address(ip: str, subnet: Subnet) -> NicAddress:
+def _metadata_ips(tx: Tx, network_ids: Collection[str]) -> dict[str, str]:
+    held, port = PortAddress.table.c, Port.table.c
+    query = (
+        sa.select(held.subnet_id, held.ip)
+        .join_from(PortAddress.table, Port.table, port.id == held.port_id)
+        .where(port.network_id.in_(network_ids), port.device_owner == METADATA)
+    )
+    found: dict[str, str] = {}
+    found.update((subnet_id, ip) for subnet_id, ip in tx.execute(query))
+    return found
+
+
+def _address(ip: str, subnet: Subnet, metadata_ip: str | None) -> NicAddress:
     return NicAddress(
         ip=ip,
         prefix=ipaddress.ip_network(subnet.cidr).prefixlen,
@@ -72,6 +99,7 @@ def _address(ip: str, subnet: Subnet) -> NicAddress:
         dns=tuple(subnet.dns_nameservers),
         host_routes=tuple((r["destination"], r["nexthop"]) for r in subnet.host_routes),
         subnet_id=subnet.id,
+        metadata_ip=metadata_ip,
     )
 
 

@@ -12,6 +12,7 @@ GATEWAY = "network:router_gateway"
 INTERFACE = "network:router_interface"
 FLOATING = "network:floatingip"
 METADATA = "network:distributed"
+_NO_GUESTS = (GATEWAY, INTERFACE, FLOATING, METADATA)
 _WIDE = 1 << 31  # which ports and ICMP types are right depends on the protocol
 
 
@@ -118,11 +119,13 @@ class Port(Standard, Resource):
     """A place on a network that something is plugged into."""
 
     one, many = "port", "ports"
-    constraints = (sa.UniqueConstraint("network_id", "mac_address"),)
-
-    network_id = attr(
-        Id(), create="required", filter=True, sort=True, references="networks.id", index=True
+    constraints = (
+        sa.UniqueConstraint("network_id", "mac_address"),
+        sa.Index("ix_ports_network_host", "network_id", "host"),
+        sa.Index("ix_ports_status_host", "status", "host"),
     )
+
+    network_id = attr(Id(), create="required", filter=True, sort=True, references="networks.id")
     mac_address = attr(Mac(), create=True, update=True, filter=True, sort=True)
     admin_state_up = attr(
         Bool(True), default=True, create=True, update=True, filter=True, sort=True
@@ -260,4 +263,9 @@ class SecurityGroupRule(Resource):
 
 def is_guest(port: Port) -> bool:
     """Whether what stands behind the port is something plugged on a host."""
-    return port.device_owner not in (GATEWAY, INTERFACE, FLOATING, METADATA)
+    return port.device_owner not in _NO_GUESTS
+
+
+def of_guests() -> "sa.ColumnElement[bool]":
+    """The condition for what `is_guest` says of a port."""
+    return Port.device_owner.not_in(_NO_GUESTS)

@@ -26,10 +26,18 @@ def permit(rules: Iterable[Mapping[str, str]], service: Service, request: Reques
 
 @lru_cache(1000)
 def _pattern(path: str) -> re.Pattern[str]:
-    parts = re.split(r"(\*\*|\*|\{\w+\})", path.rstrip("/") or "/")
-    return re.compile(
-        "".join(
-            ".*" if p == "**" else re.escape(p) if i % 2 == 0 else "[^/]+"
-            for i, p in enumerate(parts)
-        )
-    )
+    """The rule's path as a regular expression, whose cost grows with the path and no faster.
+
+    The first place where what stands between two `**` fits is as good as any later one, so that
+    groups are atomic and nothing is tried twice.
+    """
+    first, *rest = [_plain(part) for part in re.split(r"\*\*+", path.rstrip("/") or "/")]
+    if not rest:
+        return re.compile(first)
+    *middle, last = rest
+    return re.compile(first + "".join(f"(?>.*?{part})" for part in middle) + ".*" + last)
+
+
+def _plain(part: str) -> str:
+    words = re.split(r"(\*|\{\w+\})", part)
+    return "".join("[^/]+" if i % 2 else re.escape(word) for i, word in enumerate(words))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 import structlog
 
-from ..core.errors import BadRequest, Fault, TooLarge, Unavailable
+from ..core.errors import BadRequest, Fault, TooLarge, Unavailable, UriTooLong
 from ..core.types import Version
 from .context import Request, Response
 from .dispatch import Dispatcher, Found
@@ -27,6 +28,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Observe = Callable[[str, str, str, int, float], None]
 access = structlog.get_logger("pileus.access")
 log = logging.getLogger(__name__)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST_URL = 16_384
 _encode = msgspec.json.Encoder().encode
 
 
@@ -98,7 +101,7 @@ class Application:
             headers.setdefault("Content-Length", str(len(data)))
         if data or stream is not None:
             headers.setdefault("Content-Type", response.media)
-        raw = [(k.encode("latin-1"), v.encode("utf-8")) for k, v in headers.items()]
+        raw = [(k.encode("latin-1"), _header(v)) for k, v in headers.items()]
         await send({"type": "http.response.start", "status": response.status, "headers": raw})
         head = scope["method"] == "HEAD"
         if stream is not None and not head:
@@ -152,6 +155,7 @@ class _Call:
         if self.found.route.stream:
             request = _streaming(request, self.receive, loop)
         else:
+            _check_length(request, self.service.max_body)
             body = await _body(self.receive, self.service.max_body)
             request = _with_body(request, body)
         threads = self.app._pool(self.found.route)
@@ -164,7 +168,14 @@ def _no_service(path: str) -> Fault:
     return NotFound(f"No service answers at {path[:200]}; GET / lists those that there are.")
 
 
+def _header(value: str) -> bytes:
+    """A header's value; a line end in a name that a client made must not end the header."""
+    return _CONTROL.sub(" ", value).encode("utf-8")
+
+
 def _request(scope: Scope, path: str) -> Request:
+    if len(scope["path"]) + len(scope["query_string"]) > _LONGEST_URL:
+        raise UriTooLong(f"The URL is longer than the limit of {_LONGEST_URL} characters.")
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         headers[name.decode("latin-1").lower()] = value.decode("latin-1")
@@ -189,6 +200,17 @@ def _request(scope: Scope, path: str) -> Request:
     )
 
 
+def _check_length(request: Request, limit: int) -> None:
+    """Raises TooLarge for a body that says how large it is, before any of it is read."""
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > limit):
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The request body is larger than the limit of {limit} bytes.")
+
+
 async def _body(receive: Receive, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
@@ -199,7 +221,7 @@ async def _body(receive: Receive, limit: int) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > limit:
-            raise TooLarge(f"The request body is larger than the limit of {limit} bytes.")
+            raise _too_large(limit)
         if not message.get("more_body"):
             return b"".join(parts)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ..core.db import Database, Tx
 from ..core.errors import BadRequest, Forbidden
@@ -13,6 +14,10 @@ from ..core.types import Version, Where
 if TYPE_CHECKING:
     from .route import Route
     from .service import Service
+
+
+# Characters that a URL may hold (RFC 3986); "%" because parts of it may be encoded already.
+_IN_URLS = "/?#[]@!$&'()*+,;=:%~"
 
 
 @dataclass(frozen=True)
@@ -111,8 +116,8 @@ class Context:
         return self.body[key]
 
     def url(self, path: str) -> str:
-        """An absolute URL below the service's mount."""
-        return f"{self.request.base}{self.service.path}{path}"
+        """An absolute URL below the service's mount, percent-encoded where it is not yet."""
+        return f"{self.request.base}{self.service.path}{quote(path, safe=_IN_URLS)}"
 
 
 Handler = Callable[[Context], object]

@@ -23,6 +23,7 @@ from .versions import answer_headers, negotiate
 log = logging.getLogger(__name__)
 Authenticate = Callable[[str], Credentials]
 _REQUEST_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_DEEPEST = 64
 _NOBODY = Credentials()
 
 
@@ -154,9 +155,30 @@ def _read_body(route: Route, request: Request) -> Any:
             f"The content type {media!r} is not read here; send {' or '.join(route.media)}."
         )
     try:
-        return msgspec.json.decode(request.body)
+        body = msgspec.json.decode(request.body)
+        if request.body.count(b"[") + request.body.count(b"{") > _DEEPEST:
+            _limit_depth(body)
+        return body
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as wrong:
         raise BadRequest(f"Malformed JSON in the request body: {wrong}") from None
+
+
+def _limit_depth(body: Any) -> None:
+    """Raises BadRequest for a body in which things stand in one another too deeply.
+
+    Whatever reads, shows or stores it may then recurse without a thought.
+    """
+    level = [body]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return
+    raise BadRequest(f"The request body is nested more deeply than {_DEEPEST} levels.")
 
 
 def _choose(routes: tuple[Route, ...], body: Any) -> Route:

@@ -12,7 +12,7 @@ from pileus.compute.drivers.overlay import Overlay
 from pileus.core.backend import Refused
 
 _OFF = {"csum": "off", "tso4": "off", "tso6": "off", "ecn": "off", "ufo": "off"}
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNWRITABLE = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SOCKET_PATH = 107  # what the kernel takes as the path of a unix socket
 
 
@@ -34,18 +34,14 @@ def domain_xml(spec: GuestSpec, mark: Mark, shape: Shape) -> str:
     domain = ET.Element("domain", type="kvm" if shape.accelerator == "kvm" else "qemu")
     _text(domain, "name", spec.name)
     _text(domain, "uuid", spec.id)
-    ET.SubElement(
-        ET.SubElement(domain, "metadata"),
-        f"{{{NAMESPACE}}}guest",
-        generation=str(mark.generation),
-        reboots=str(mark.reboots),
-        digest=mark.digest,
-    )
+    ET.SubElement(ET.SubElement(domain, "metadata"), f"{{{NAMESPACE}}}guest", mark.attributes())
     _text(domain, "memory", str(spec.memory_mb), unit="MiB")
     _text(domain, "vcpu", str(spec.vcpus))
+    _smbios(domain, spec.id)
     os = ET.SubElement(domain, "os")
     _text(os, "type", "hvm", arch="x86_64", machine=machine)
     ET.SubElement(os, "boot", dev="hd")
+    ET.SubElement(os, "smbios", mode="sysinfo")
     features = ET.SubElement(domain, "features")
     ET.SubElement(features, "acpi")
     ET.SubElement(features, "apic")
@@ -63,7 +59,9 @@ def domain_xml(spec: GuestSpec, mark: Mark, shape: Shape) -> str:
     ET.SubElement(ET.SubElement(devices, "video"), "model", type=model)
     rng = ET.SubElement(devices, "rng", model=_one_of(spec.properties, "hw_rng_model", "virtio"))
     _text(rng, "backend", "/dev/urandom", model="random")
-    ET.SubElement(devices, "memballoon", model="virtio")
+    # Keyboard and mouse are PS/2: a USB controller would only be looked for things at each boot.
+    ET.SubElement(devices, "controller", type="usb", model="none")
+    ET.SubElement(devices, "memballoon", model="none")
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode")
 
@@ -86,17 +84,6 @@ def nic_element(nic: Nic, properties: Mapping[str, str], userspace: bool) -> ET.
     return nic_xml
 
 
-def targets(overlays: Sequence[Overlay]) -> list[str]:
-    """The name of each disk inside the domain, in order: vda, vdb, sda…"""
-    counts: dict[str, int] = {}
-    names = []
-    for overlay in overlays:
-        prefix = {"virtio": "vd", "scsi": "sd", "ide": "hd"}[overlay.disk.bus]
-        names.append(f"{prefix}{chr(ord('a') + counts.get(prefix, 0))}")
-        counts[prefix] = counts.get(prefix, 0) + 1
-    return names
-
-
 def _cpu(domain: ET.Element, accelerator: str) -> None:
     if accelerator == "kvm":
         ET.SubElement(domain, "cpu", mode="host-passthrough", check="none", migratable="on")
@@ -106,8 +93,29 @@ def _cpu(domain: ET.Element, accelerator: str) -> None:
     _text(cpu, "model", "Nehalem", fallback="forbid")
 
 
+def _smbios(domain: ET.Element, guest_id: str) -> None:
+    # By the product's name cloud-init knows that there is OpenStack's metadata to ask for.
+    system = ET.SubElement(ET.SubElement(domain, "sysinfo", type="smbios"), "system")
+    for name, value in (
+        ("manufacturer", "OpenStack Foundation"),
+        ("product", "OpenStack Nova"),
+        ("serial", guest_id),
+        ("uuid", guest_id),
+        ("family", "Virtual Machine"),
+    ):
+        _text(system, "entry", value, name=name)
+
+
 def _disks(devices: ET.Element, spec: GuestSpec, shape: Shape, machine: str) -> None:
-    for overlay, target in zip(shape.overlays, targets(shape.overlays), strict=True):
+    usual = {overlay.disk.name: overlay.disk.bus for overlay in shape.overlays}
+    buses = [
+        _bus(_one_of(spec.properties, "hw_disk_bus", usual[overlay.disk.name]), machine)
+        for overlay in shape.overlays
+    ]
+    # A guest that boots from virtio needs no further kernel module to read a virtio drive.
+    drive = "virtio" if set(buses) <= {"virtio"} else _bus("ide", machine)
+    names = targets([*buses, drive])
+    for overlay, bus, target in zip(shape.overlays, buses, names[:-1], strict=True):
         disk = ET.SubElement(devices, "disk", type="file", device="disk")
         ET.SubElement(disk, "driver", name="qemu", type="qcow2", discard="unmap")
         ET.SubElement(disk, "source", file=str(overlay.path))
@@ -119,26 +127,42 @@ def _disks(devices: ET.Element, spec: GuestSpec, shape: Shape, machine: str) -> 
             ET.SubElement(store, "backingStore")
         else:
             ET.SubElement(disk, "backingStore")
-        bus = "sata" if overlay.disk.bus == "ide" and _is_q35(machine) else overlay.disk.bus
-        ET.SubElement(disk, "target", dev=_on_bus(target, bus), bus=bus)
-    if any(overlay.disk.bus == "scsi" for overlay in shape.overlays):
+        ET.SubElement(disk, "target", dev=target, bus=bus)
+    if "scsi" in buses:
         ET.SubElement(devices, "controller", type="scsi", model="virtio-scsi")
     if shape.config_drive is not None:
-        _config_drive(devices, shape, machine)
+        kind = "disk" if drive == "virtio" else "cdrom"
+        disk = ET.SubElement(devices, "disk", type="file", device=kind)
+        ET.SubElement(disk, "driver", name="qemu", type="raw")
+        ET.SubElement(disk, "source", file=str(shape.config_drive))
+        ET.SubElement(disk, "target", dev=names[-1], bus=drive)
+        ET.SubElement(disk, "readonly")
 
 
-def _config_drive(devices: ET.Element, shape: Shape, machine: str) -> None:
-    # A guest that boots from virtio needs no further kernel module to read a virtio drive.
-    virtio = all(overlay.disk.bus == "virtio" for overlay in shape.overlays)
-    bus, dev = ("virtio", "vdz") if virtio else (("sata", "sdz") if _is_q35(machine) else _IDE_CD)
-    drive = ET.SubElement(devices, "disk", type="file", device="disk" if virtio else "cdrom")
-    ET.SubElement(drive, "driver", name="qemu", type="raw")
-    ET.SubElement(drive, "source", file=str(shape.config_drive))
-    ET.SubElement(drive, "target", dev=dev, bus=bus)
-    ET.SubElement(drive, "readonly")
+def _bus(bus: str, machine: str) -> str:
+    return "sata" if bus == "ide" and "q35" in machine else bus
 
 
-_IDE_CD = ("ide", "hdd")
+# How a bus's disks are called, and how many there may be.
+_LETTERS = {"virtio": ("vd", 26), "scsi": ("sd", 26), "sata": ("sd", 26), "ide": ("hd", 4)}
+
+
+def targets(buses: Sequence[str]) -> list[str]:
+    """The name of a disk on each of these buses, in order (vda, vdb, sda…), no name twice.
+
+    The last one, the config drive's, has the last name of its bus, so that it never moves.
+    Raises Refused when there are more disks than names.
+    """
+    names: list[str] = []
+    for number, bus in enumerate(buses, 1):
+        prefix, room = _LETTERS[bus]
+        used = sum(name.startswith(prefix) for name in names)
+        if used >= room:
+            raise Refused(
+                f"A guest can have at most {room} {bus} disks, its config drive included."
+            )
+        names.append(f"{prefix}{chr(ord('a') + (used if number < len(buses) else room - 1))}")
+    return names
 
 
 def _consoles(devices: ET.Element, folder: Path) -> None:
@@ -152,19 +176,12 @@ def _consoles(devices: ET.Element, folder: Path) -> None:
         listen.set("socket", socket)
 
 
-def _is_q35(machine: str) -> bool:
-    return "q35" in machine
-
-
-def _on_bus(target: str, bus: str) -> str:
-    return f"s{target[1:]}" if bus == "sata" else target
-
-
 _CHOICES = {
+    "hw_disk_bus": re.compile("virtio|scsi|ide|sata"),
     "hw_machine_type": re.compile(r"(pc|q35)(-[a-z0-9.]+)*"),
-    "hw_vif_model": re.compile("virtio|e1000|e1000e|rtl8139"),
     "hw_rng_model": re.compile("virtio"),
     "hw_video_model": re.compile("vga|virtio|cirrus|qxl|bochs|none"),
+    "hw_vif_model": re.compile("virtio|e1000|e1000e|rtl8139|pcnet|ne2k_pci|vmxnet3"),
 }
 
 

@@ -1,13 +1,13 @@
 """Guests on QEMU, driven through libvirt."""
 
+import logging
+import re
 import time
 import uuid
 import xml.etree.ElementTree as ET
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import libvirt
@@ -19,11 +19,15 @@ from pileus.compute.drivers.console import bound_console, read_console
 from pileus.compute.drivers.domain import Shape, domain_xml, nic_element
 from pileus.compute.drivers.host import host_facts
 from pileus.compute.drivers.mark import NAMESPACE, PREFIX, Mark, digest
-from pileus.compute.drivers.overlay import Overlay, Overlays
-from pileus.core.backend import Busy, Refused
+from pileus.compute.drivers.overlay import Overlays
+from pileus.compute.drivers.turns import Turns
+from pileus.core.backend import Broken, Busy, Refused
 
-PATIENCE = 5.0  # seconds that one call waits for a guest to shut itself down
+_log = logging.getLogger(__name__)
+PATIENCE = 1.0  # seconds that one call waits for a guest to shut itself down
 GRACE = 60.0  # seconds after which a guest that does not is turned off
+# What a guest's name or image could put into a definition is escaped, and never looks like this.
+_MAC = re.compile(r"<mac address='([0-9a-f:]{17})'/>")
 
 
 class LibvirtCompute:
@@ -48,14 +52,13 @@ class LibvirtCompute:
         self._accelerator, self._userspace = accelerator, userspace_datapath
         self._hostname = hostname
         self._patience, self._grace = patience, grace
-        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
-        self._deadlines: dict[str, float] = {}
+        self._turns = Turns()
 
     def facts(self) -> HostFacts:
         """What the host has, as libvirt tells it."""
         with said_plainly("describe the host"):
             return host_facts(
-                self._connection.get(), self._hostname, self._accelerator, self._overlays.free_gb()
+                self._connection.get(), self._hostname, self._accelerator, self._overlays.size_gb()
             )
 
     def ensure(self, spec: GuestSpec) -> Observation:
@@ -65,11 +68,13 @@ class LibvirtCompute:
         change in a running guest (size, disks) is taken up at its next start.
         """
         guest_id = _checked(spec.id)
-        with self._locks[guest_id], said_plainly(f"make guest {spec.name} ({guest_id})"):
+        with self._turns.of(guest_id), said_plainly(f"make guest {spec.name} ({guest_id})"):
             domain = self._connection.lookup(guest_id)
             mark = None if domain is None else _mark(domain)
             if domain is not None and mark is None:
                 raise Refused(f"Domain {guest_id} on this host was not made by Pileus.")
+            if domain is None:
+                self._check_name(spec)
             if mark is not None and mark.generation > spec.generation:
                 raise Refused(
                     f"Guest {guest_id} is at generation {mark.generation} on this host; generation "
@@ -81,13 +86,15 @@ class LibvirtCompute:
                 if domain is None:
                     self._overlays.remove(guest_id)
                 raise
-            self._power(spec, domain, mark)
-            return _seen(domain, replace(mark, reboots=max(mark.reboots, spec.reboots)))
+            if domain.isActive():
+                self._plug(domain, spec)
+            mark = self._power(spec, domain, mark)
+            return _seen(domain, mark)
 
     def remove(self, guest_id: str) -> None:
         """Destroy the guest with everything it had."""
         guest_id = _checked(guest_id)
-        with self._locks[guest_id], said_plainly(f"remove guest {guest_id}"):
+        with self._turns.of(guest_id), said_plainly(f"remove guest {guest_id}"):
             domain = self._connection.lookup(guest_id)
             if domain is not None:
                 if _mark(domain) is None:
@@ -98,7 +105,6 @@ class LibvirtCompute:
                     libvirt.VIR_DOMAIN_UNDEFINE_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
                 )
             self._overlays.remove(guest_id)
-            self._deadlines.pop(guest_id, None)
 
     def observe(self) -> Sequence[Observation]:
         """Every guest of ours. Also keeps console logs within their bound."""
@@ -119,88 +125,111 @@ class LibvirtCompute:
         """What the guest wrote to its serial console: the newest MiB."""
         return read_console(self._overlays.folder(_checked(guest_id)))
 
+    def _check_name(self, spec: GuestSpec) -> None:
+        try:
+            other = self._connection.get().lookupByName(spec.name).UUIDString()
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                return
+            raise
+        if other != spec.id:
+            raise Refused(f"The name {spec.name!r} is taken by guest {other} on this host.")
+
     def _define(self, spec: GuestSpec, domain: Any, mark: Mark | None) -> tuple[Any, Mark]:
         wanted = digest(spec)
         overlays = [self._overlays.found(spec.id, disk) for disk in spec.disks]
-        same = mark is not None and mark.digest == wanted and None not in overlays
-        if domain is not None and mark is not None and same:
+        drive = self._overlays.folder(spec.id) / "disk.config" if spec.config_drive else None
+        whole = None not in overlays and (drive is None or drive.exists())
+        if domain is not None and mark is not None and mark.digest == wanted and whole:
             if mark.generation != spec.generation:
                 mark = replace(mark, generation=spec.generation)
                 _write(domain, mark)
             return domain, mark
         if None in overlays and domain is not None and domain.isActive():
             domain.destroy()  # a rebuild: the disks below it are made anew
-        active = domain is not None and bool(domain.isActive())
-        whole = [
+        disks = [
             found or self._overlays.make(spec.id, disk)
             for found, disk in zip(overlays, spec.disks, strict=True)
         ]
         folder = self._overlays.folder(spec.id)
         folder.mkdir(parents=True, exist_ok=True)
-        if not active:
-            for overlay in whole:
-                self._overlays.grow(overlay)
-        new = Mark(spec.generation, spec.reboots if mark is None else mark.reboots, wanted)
-        domain = self._connection.get().defineXML(
-            domain_xml(spec, new, self._shape(spec, folder, whole))
-        )
-        if active:
-            self._plug(domain, spec)
-        return domain, new
-
-    def _shape(self, spec: GuestSpec, folder: Path, overlays: list[Overlay]) -> Shape:
-        drive = folder / "disk.config" if spec.config_drive else None
         if drive is not None:
             write_drive(drive, spec.config_drive)
-        return Shape(self._accelerator, self._userspace, folder, overlays, drive)
+        new = Mark(spec.generation, spec.reboots, wanted)
+        if mark is not None:
+            new = replace(mark, generation=spec.generation, digest=wanted)
+        shape = Shape(self._accelerator, self._userspace, folder, disks, drive)
+        return self._connection.get().defineXML(domain_xml(spec, new, shape)), new
 
     def _plug(self, domain: Any, spec: GuestSpec) -> None:
-        """Attach and detach interfaces of a running guest."""
+        """Attach and detach interfaces of a running guest, where it differs."""
         live = libvirt.VIR_DOMAIN_AFFECT_LIVE
-        tree = ET.fromstring(domain.XMLDesc(0))  # noqa: S314 - libvirt's own
-        has = {str(nic.find("mac").get("address")): nic for nic in tree.iter("interface")}  # type: ignore[union-attr]
+        has = set(_MAC.findall(domain.XMLDesc()))
         wanted = {nic.mac.lower(): nic for nic in spec.nics}
-        for mac in has.keys() - wanted.keys():
-            domain.detachDeviceFlags(ET.tostring(has[mac], encoding="unicode"), live)
-        for mac in wanted.keys() - has.keys():
+        for mac in has - wanted.keys():
+            old = f"<interface type='ethernet'><mac address='{mac}'/></interface>"
+            try:
+                domain.detachDeviceFlags(old, live)
+            except libvirt.libvirtError as error:
+                # A guest need not let go of it. Its tap goes anyway, and the next start is without.
+                _log.info("guest %s keeps interface %s for now: %s", spec.id, mac, error)
+        for mac in wanted.keys() - has:
             nic = nic_element(wanted[mac], spec.properties, self._userspace)
             domain.attachDeviceFlags(ET.tostring(nic, encoding="unicode"), live)
 
-    def _power(self, spec: GuestSpec, domain: Any, mark: Mark) -> None:
+    def _power(self, spec: GuestSpec, domain: Any, mark: Mark) -> Mark:
         if spec.reboots > mark.reboots:
             if domain.isActive() and spec.power != "shutoff":
-                self._stop(domain, hard=spec.reboot == "hard")
+                self._stop(domain, mark, hard=spec.reboot == "hard")
             # Counted before the start: whoever dies in between finds a guest to start, no more.
-            _write(domain, replace(mark, reboots=spec.reboots))
-        power = _power_of(domain)
+            mark = replace(mark, reboots=spec.reboots, stop_by=0)
+            _write(domain, mark)
         if spec.power == "shutoff":
             if domain.isActive():
-                self._stop(domain, hard=False)
-            return
-        self._deadlines.pop(spec.id, None)
+                self._stop(domain, mark, hard=False)
+            return mark
+        if mark.stop_by:
+            mark = replace(mark, stop_by=0)
+            _write(domain, mark)
+        power = _power_of(domain)
         if power in ("shutoff", "crashed"):
             if domain.isActive():
                 domain.destroy()
+            for disk in spec.disks:
+                overlay = self._overlays.found(spec.id, disk)
+                if overlay is not None:
+                    self._overlays.grow(overlay)
             paused = libvirt.VIR_DOMAIN_START_PAUSED if spec.power == "paused" else 0
             domain.createWithFlags(paused)
         elif power == "running" and spec.power == "paused":
             domain.suspend()
         elif power == "paused" and spec.power == "running":
             domain.resume()
+        return mark
 
-    def _stop(self, domain: Any, hard: bool) -> None:
-        guest_id = domain.UUIDString()
-        deadline = self._deadlines.setdefault(guest_id, time.monotonic() + self._grace)
-        if not hard and _power_of(domain) == "running":
-            domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
-            until = min(deadline, time.monotonic() + self._patience)
-            while domain.isActive() and time.monotonic() < until:
-                time.sleep(0.1)
-            if domain.isActive() and time.monotonic() < deadline:
-                raise Busy(f"Guest {guest_id} is shutting itself down.")
+    def _stop(self, domain: Any, mark: Mark, hard: bool) -> None:
+        """Let the guest shut itself down, or turn it off when its time is over.
+
+        Raises Busy while the guest has time left: the call is then repeated.
+        """
+        now = time.time()
+        if not hard and self._grace and _power_of(domain) == "running":
+            # A clock that was set back must not give a guest more time than it ever had.
+            if not mark.stop_by or mark.stop_by > now + self._grace + 1:
+                mark = replace(mark, stop_by=int(now + self._grace) + 1)
+                _write(domain, mark)
+            if now < mark.stop_by:
+                # Again at each call: a guest that is still booting does not hear the first.
+                domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+                until = time.monotonic() + self._patience
+                while domain.isActive() and time.monotonic() < until:
+                    time.sleep(0.1)
+                if domain.isActive() and time.time() < mark.stop_by:
+                    raise Busy(f"Guest {domain.UUIDString()} is shutting itself down.")
         if domain.isActive():
             domain.destroy()
-        self._deadlines.pop(guest_id, None)
+        if mark.stop_by:
+            _write(domain, replace(mark, stop_by=0))
 
 
 def _checked(guest_id: str) -> str:
@@ -227,6 +256,8 @@ def _mark(domain: Any) -> Mark | None:
                 libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
             )
         )
+    except ValueError as error:
+        raise Broken(f"What stands with domain {domain.UUIDString()}: {error}") from error
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
             return None

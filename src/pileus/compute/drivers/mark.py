@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import xml.etree.ElementTree as ET
+import re
 from dataclasses import asdict, dataclass
 
 from pileus.compute.driver import GuestSpec
@@ -12,6 +12,7 @@ PREFIX = "pileus"
 
 # These say what to do with a guest, not what the guest is: a change needs no new definition.
 _COMMANDS = ("generation", "power", "reboots", "reboot")
+_ATTRIBUTE = re.compile(r"""([a-z_]+)=["']([0-9a-f]+)["']""")
 
 
 @dataclass(frozen=True)
@@ -21,26 +22,32 @@ class Mark:
     generation: int
     reboots: int
     digest: str  # of all in the specification that decides the domain's shape
+    # When a guest that was asked to shut itself down is turned off, in seconds since 1970; 0: it
+    # was not asked. It is kept here, so that it outlives the process that asked.
+    stop_by: int = 0
+
+    def attributes(self) -> dict[str, str]:
+        """The metadata element's attributes."""
+        return {name: str(value) for name, value in asdict(self).items()}
 
     def xml(self) -> str:
         """The metadata element; libvirt puts it into the namespace."""
-        return (
-            f'<guest generation="{self.generation}" reboots="{self.reboots}" '
-            f'digest="{self.digest}"/>'
-        )
+        pairs = " ".join(f'{name}="{value}"' for name, value in self.attributes().items())
+        return f"<guest {pairs}/>"
 
     @classmethod
     def parse(cls, xml: str) -> "Mark":
         """Read the element back. Raises ValueError when it is not one."""
+        found = dict(_ATTRIBUTE.findall(xml))
         try:
-            element = ET.fromstring(xml)  # noqa: S314 - written by this module, kept by libvirt
             return cls(
-                int(element.attrib["generation"]),
-                int(element.attrib["reboots"]),
-                element.attrib["digest"],
+                int(found["generation"]),
+                int(found["reboots"]),
+                found["digest"],
+                int(found.get("stop_by", "0")),
             )
-        except (ET.ParseError, KeyError) as error:
-            raise ValueError(f"not a guest's metadata: {error}") from error
+        except (ValueError, KeyError) as error:
+            raise ValueError(f"{xml!r} is not a guest's metadata: {error}") from error
 
 
 def digest(spec: GuestSpec) -> str:

@@ -418,7 +418,7 @@ def upgrade() -> None:
         sa.Column("key_data", sa.Text(), nullable=True),
         sa.Column("key_type", sa.String(length=8), nullable=False),
         sa.Column("user_data", sa.Text(), nullable=True),
-        sa.Column("admin_pass", sa.String(length=255), nullable=True),
+        sa.Column("admin_pass", sa.Text(), nullable=True),
         sa.Column("config_drive", sa.Boolean(), nullable=False),
         sa.Column("disk_config", sa.String(length=8), nullable=False),
         sa.Column("meta", sa.JSON(), nullable=False),
@@ -444,7 +444,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_servers_group_id"), ["group_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_servers_host"), ["host"], unique=False)
         batch_op.create_index(
-            "ix_servers_project_deleted", ["project_id", "deleted_at"], unique=False
+            "ix_servers_usage", ["project_id", "deleted_at", "vcpus", "memory_mb"], unique=False
         )
 
     op.create_table(
@@ -694,8 +694,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ports", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ports_device_id"), ["device_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ports_network_id"), ["network_id"], unique=False)
+        batch_op.create_index("ix_ports_network_host", ["network_id", "host"], unique=False)
         batch_op.create_index(batch_op.f("ix_ports_project_id"), ["project_id"], unique=False)
+        batch_op.create_index("ix_ports_status_host", ["status", "host"], unique=False)
 
     op.create_table(
         "security_group_rules",
@@ -990,8 +991,9 @@ def downgrade() -> None:
 
     op.drop_table("security_group_rules")
     with op.batch_alter_table("ports", schema=None) as batch_op:
+        batch_op.drop_index("ix_ports_status_host")
         batch_op.drop_index(batch_op.f("ix_ports_project_id"))
-        batch_op.drop_index(batch_op.f("ix_ports_network_id"))
+        batch_op.drop_index("ix_ports_network_host")
         batch_op.drop_index(batch_op.f("ix_ports_device_id"))
 
     op.drop_table("ports")
@@ -1039,7 +1041,7 @@ def downgrade() -> None:
 
     op.drop_table("topology_changes")
     with op.batch_alter_table("servers", schema=None) as batch_op:
-        batch_op.drop_index("ix_servers_project_deleted")
+        batch_op.drop_index("ix_servers_usage")
         batch_op.drop_index(batch_op.f("ix_servers_host"))
         batch_op.drop_index(batch_op.f("ix_servers_group_id"))
         batch_op.drop_index("ix_servers_created")

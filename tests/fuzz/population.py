@@ -1,0 +1,228 @@
+"""One of everything in a cloud, made through its API, and the ids by which it is found."""
+
+from typing import Any
+
+import httpx
+
+from ..cloud import Client, Cloud
+
+KEY = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl a@example.com"
+)
+COMPUTE = {"OpenStack-API-Version": "compute 2.96"}
+PLACEMENT = {"OpenStack-API-Version": "placement 1.39"}
+
+
+class _Maker:
+    """Makes things and keeps their ids; anything refused is a failure of the test itself."""
+
+    def __init__(self, cloud: Cloud, owner: Client, mark: str) -> None:
+        self.cloud, self.owner, self.mark = cloud, owner, mark
+        self.ids: dict[str, str] = {}
+
+    def ask(
+        self, who: Client, method: str, path: str, body: Any = None, **more: Any
+    ) -> httpx.Response:
+        answer = who.request(method, path, json=body, **more)
+        assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer
+
+    def make(self, who: Client, path: str, one: str, body: dict[str, Any], **more: Any) -> Any:
+        return self.ask(who, "POST", path, {one: body}, **more).json()[one]
+
+    def name(self, what: str) -> str:
+        return f"{self.mark}-{what}"
+
+
+def populate(cloud: Cloud, owner: Client, mark: str = "prey") -> dict[str, str]:
+    """Make one of everything, `owner`'s where it has an owner, and wait until it is there.
+
+    `mark` stands in every name that a client can choose.
+    """
+    maker = _Maker(cloud, owner, mark)
+    _identity(maker)
+    _image(maker)
+    _placement(maker)
+    _network(maker)
+    _compute(maker)
+    cloud.settle()
+    return maker.ids
+
+
+def _identity(m: _Maker) -> None:
+    admin, v3 = m.cloud.admin, "/identity/v3"
+    new = {"name": m.name("thing"), "description": m.name("said")}
+    ids = m.ids
+    ids["domain_id"] = m.make(admin, f"{v3}/domains", "domain", new)["id"]
+    ids["project_id"] = m.owner.project_id
+    if m.owner is m.cloud.admin:
+        ids["project_id"] = m.make(admin, f"{v3}/projects", "project", new)["id"]
+    m.ask(admin, "PUT", f"{v3}/projects/{ids['project_id']}/tags/{m.name('tag')}")
+    ids["project_tag"] = m.name("tag")
+    person = new | {"password": "secret-1"}
+    ids["user_id"] = m.make(admin, f"{v3}/users", "user", person)["id"]
+    ids["group_id"] = m.make(admin, f"{v3}/groups", "group", new)["id"]
+    m.ask(admin, "PUT", f"{v3}/groups/{ids['group_id']}/users/{ids['user_id']}")
+    ids["role_id"] = m.make(admin, f"{v3}/roles", "role", new)["id"]
+    ids["implied_role_id"] = m.make(admin, f"{v3}/roles", "role", {"name": m.name("r2")})["id"]
+    m.ask(admin, "PUT", f"{v3}/roles/{ids['role_id']}/implies/{ids['implied_role_id']}")
+    _grants(m)
+    ids["service_id"] = m.make(admin, f"{v3}/services", "service", new | {"type": "x"})["id"]
+    ids["region_id"] = m.make(admin, f"{v3}/regions", "region", {"id": m.name("region")})["id"]
+    place = {"service_id": ids["service_id"], "interface": "public", "url": "http://127.0.0.1/"}
+    ids["endpoint_id"] = m.make(admin, f"{v3}/endpoints", "endpoint", place)["id"]
+    rules = [{"path": "/v2.1/servers", "method": "GET", "service": "compute"}]
+    made = m.make(
+        m.owner,
+        f"{v3}/users/{m.owner.user_id}/application_credentials",
+        "application_credential",
+        {"name": m.name("credential"), "access_rules": rules},
+    )
+    ids["application_credential_id"] = made["id"]
+    ids["access_rule_id"] = made["access_rules"][0]["id"]
+    login = m.cloud.token("demo", "demo-secret", "demo")
+    ids["token"] = login.headers["X-Subject-Token"]
+
+
+def _grants(m: _Maker) -> None:
+    ids, v3 = m.ids, "/identity/v3"
+    for target in (f"projects/{ids['project_id']}", f"domains/{ids['domain_id']}", "system"):
+        for actor in (f"users/{ids['user_id']}", f"groups/{ids['group_id']}"):
+            m.ask(m.cloud.admin, "PUT", f"{v3}/{target}/{actor}/roles/{ids['role_id']}")
+
+
+def _image(m: _Maker) -> None:
+    found = m.owner.get("/image/v2/images", params={"name": "pileus-tiny"}).json()["images"]
+    m.ids["boot_image_id"] = found[0]["id"]
+    wanted = {
+        "name": m.name("image"),
+        "disk_format": "raw",
+        "container_format": "bare",
+        "visibility": "private",
+        "tags": [m.name("tag")],
+    }
+    m.ids["image_tag"] = m.name("tag")
+    image = m.ask(m.owner, "POST", "/image/v2/images", wanted).json()
+    m.ids["image_id"] = image["id"]
+    kind = {"Content-Type": "application/octet-stream"}
+    sent = m.owner.put(f"/image/v2/images/{image['id']}/file", content=b"\0" * 512, headers=kind)
+    assert sent.status_code == 204, sent.text
+    shared = m.ask(m.owner, "POST", "/image/v2/images", wanted | {"visibility": "shared"}).json()
+    m.ids["shared_image_id"] = shared["id"]
+    m.ids["member_id"] = m.cloud.admin.project_id
+    path = f"/image/v2/images/{shared['id']}/members"
+    m.ask(m.owner, "POST", path, {"member": m.ids["member_id"]})
+
+
+def _placement(m: _Maker) -> None:
+    admin, ids = m.cloud.admin, m.ids
+
+    def ask(method: str, path: str, body: Any = None) -> httpx.Response:
+        return m.ask(admin, method, f"/placement{path}", body, headers=PLACEMENT)
+
+    upper = "".join(c if c.isalnum() else "_" for c in m.mark.upper())
+    ids["provider_id"] = ask("POST", "/resource_providers", {"name": m.name("rp")}).json()["uuid"]
+    ids["resource_class"] = ids["custom_class"] = f"CUSTOM_{upper}_CLASS"
+    ids["trait"] = f"CUSTOM_{upper}_TRAIT"
+    ask("PUT", f"/resource_classes/{ids['custom_class']}")
+    ask("PUT", f"/traits/{ids['trait']}")
+    stock = {"total": 10, "resource_class": ids["resource_class"]}
+    ask("POST", f"/resource_providers/{ids['provider_id']}/inventories", stock)
+    ids["consumer_id"] = "44444444-4444-4444-4444-" + f"{abs(hash(m.mark)) % 10**12:012d}"
+    shares = {
+        "allocations": {ids["provider_id"]: {"resources": {ids["resource_class"]: 1}}},
+        "project_id": ids["project_id"],
+        "user_id": ids["user_id"],
+        "consumer_generation": None,
+        "consumer_type": "INSTANCE",
+    }
+    ask("PUT", f"/allocations/{ids['consumer_id']}", shares)
+
+
+def _network(m: _Maker) -> None:
+    v2, ids, owner = "/network/v2.0", m.ids, m.owner
+    name = {"name": m.name("net")}
+    external = owner.get(f"{v2}/networks", params={"router:external": "true"}).json()["networks"]
+    ids["external_id"] = external[0]["id"]
+    ids["network_id"] = m.make(owner, f"{v2}/networks", "network", name)["id"]
+    ids["network_name"] = name["name"]
+    subnet = name | {
+        "network_id": ids["network_id"],
+        "ip_version": 4,
+        "cidr": "10.9.0.0/24",
+    }
+    ids["subnet_id"] = m.make(owner, f"{v2}/subnets", "subnet", subnet)["id"]
+    group = m.make(owner, f"{v2}/security-groups", "security_group", name)
+    ids["security_group_id"] = group["id"]
+    ids["security_group_rule_id"] = group["security_group_rules"][0]["id"]
+    port = name | {"network_id": ids["network_id"], "security_groups": [group["id"]]}
+    ids["port_id"] = m.make(owner, f"{v2}/ports", "port", port)["id"]
+    ids["free_port_id"] = m.make(owner, f"{v2}/ports", "port", port)["id"]
+    outside = name | {"external_gateway_info": {"network_id": ids["external_id"]}}
+    ids["router_id"] = m.make(owner, f"{v2}/routers", "router", outside)["id"]
+    door = {"subnet_id": ids["subnet_id"]}
+    m.ask(owner, "PUT", f"{v2}/routers/{ids['router_id']}/add_router_interface", door)
+    floating = {"floating_network_id": ids["external_id"], "port_id": ids["port_id"]}
+    ids["floatingip_id"] = m.make(owner, f"{v2}/floatingips", "floatingip", floating)["id"]
+    ids["network_tag"] = m.name("tag")
+    for many, kind in (
+        ("networks", "network_id"),
+        ("subnets", "subnet_id"),
+        ("ports", "port_id"),
+        ("routers", "router_id"),
+        ("floatingips", "floatingip_id"),
+        ("security-groups", "security_group_id"),
+    ):
+        m.ask(owner, "PUT", f"{v2}/{many}/{ids[kind]}/tags/{ids['network_tag']}")
+    agents = m.ask(m.cloud.admin, "GET", f"{v2}/agents").json()["agents"]
+    ids["agent_id"] = agents[0]["id"]
+
+
+def _compute(m: _Maker) -> None:
+    at, ids, owner, admin = "/compute/v2.1", m.ids, m.owner, m.cloud.admin
+    flavor = {"name": m.name("flavor"), "ram": 64, "vcpus": 1, "disk": 1, "id": m.name("flavor")}
+    private = flavor | {"os-flavor-access:is_public": False}
+    headers = {"headers": COMPUTE}
+    ids["flavor_id"] = m.make(admin, f"{at}/flavors", "flavor", private, **headers)["id"]
+    ids["extra_spec"] = "hw:cpu_policy"
+    specs = {"extra_specs": {ids["extra_spec"]: "shared"}}
+    m.ask(admin, "POST", f"{at}/flavors/{ids['flavor_id']}/os-extra_specs", specs, **headers)
+    given = {"addTenantAccess": {"tenant": ids["project_id"]}}
+    m.ask(admin, "POST", f"{at}/flavors/{ids['flavor_id']}/action", given, **headers)
+    ids["public_key"] = KEY
+    key = {"name": m.name("key"), "public_key": KEY, "type": "ssh"}
+    ids["keypair_name"] = m.make(owner, f"{at}/os-keypairs", "keypair", key, **headers)["name"]
+    group = {"name": m.name("group"), "policy": "soft-affinity"}
+    made = m.make(owner, f"{at}/os-server-groups", "server_group", group, **headers)
+    ids["server_group_id"] = made["id"]
+    _server(m)
+    ids["meta_key"], ids["server_tag"] = m.name("meta"), m.name("tag")
+    ids["alias"], ids["class_id"] = "os-keypairs", "default"
+    hypervisors = m.ask(admin, "GET", f"{at}/os-hypervisors", **headers).json()["hypervisors"]
+    ids["hypervisor_id"] = hypervisors[0]["id"]
+
+
+def _server(m: _Maker) -> None:
+    at, ids, headers = "/compute/v2.1", m.ids, {"headers": COMPUTE}
+    wanted = {
+        "name": m.name("server"),
+        "imageRef": ids["boot_image_id"],
+        "flavorRef": ids["flavor_id"] if m.owner.project_id == ids["project_id"] else "42",
+        "networks": [{"port": ids["port_id"]}],
+        "key_name": ids["keypair_name"],
+        "metadata": {m.name("meta"): m.name("value")},
+        "tags": [m.name("tag")],
+        "description": m.name("said"),
+    }
+    body = {"server": wanted, "os:scheduler_hints": {"group": ids["server_group_id"]}}
+    made = m.ask(m.owner, "POST", f"{at}/servers", body, **headers)
+    ids["server_id"] = made.json()["server"]["id"]
+
+    def active() -> bool:
+        answer = m.owner.get(f"{at}/servers/{ids['server_id']}", **headers).json()
+        return bool(answer["server"]["status"] == "ACTIVE")
+
+    m.cloud.until(active, "the server to be active")
+    path = f"{at}/servers/{ids['server_id']}/os-instance-actions"
+    actions = m.ask(m.owner, "GET", path, **headers).json()["instanceActions"]
+    ids["request_id"] = actions[0]["request_id"]

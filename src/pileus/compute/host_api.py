@@ -362,12 +362,18 @@ def statistics(ctx: Context) -> object:
     return {"hypervisor_statistics": {"count": len(hosts)} | total}
 
 
+def list_aggregates(ctx: Context) -> object:
+    """Host aggregates: none, as none can be made; clients that show a host ask for them."""
+    return {"aggregates": []}
+
+
 _HYPER = "/v2.1/os-hypervisors"
 _ONE = _HYPER + "/{hypervisor_id}"
 _SERVICE = "/v2.1/os-services"
 _ZONE = "/v2.1/os-availability-zone"
 _H = "os-hypervisors:"
 ROUTES = (
+    Route("GET", "/v2.1/os-aggregates", list_aggregates, rule("os-aggregates:index"), tx="none"),
     Route("GET", _ZONE, list_zones, policy=rule("os-availability-zone:list")),
     Route("GET", _ZONE + "/detail", detail_zones, policy=rule("os-availability-zone:detail")),
     Route("GET", _SERVICE, list_services, policy=rule("os-services:list")),

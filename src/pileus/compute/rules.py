@@ -17,7 +17,8 @@ _BY_CHECK = {
         os-flavor-manage:create os-flavor-manage:update os-flavor-manage:delete
         os-hypervisors:list os-hypervisors:list-detail os-hypervisors:statistics
         os-hypervisors:show os-hypervisors:uptime os-hypervisors:search os-hypervisors:servers
-        os-instance-actions:events os-instance-actions:events:details limits:other_project
+        os-aggregates:index os-instance-actions:events os-instance-actions:events:details
+        limits:other_project
         os-lock-server:unlock:unlock_override os-quota-class-sets:show
         os-quota-class-sets:update os-quota-sets:update os-quota-sets:delete
         os-server-groups:index:all_projects servers:index:get_all_tenants

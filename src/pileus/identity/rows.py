@@ -150,7 +150,8 @@ class ApplicationCredential(Resource):
     description = attr(Text(65535), null=True, default=None, create=True)
     role_ids = attr(Json(), show=False)
     secret_hash = attr(Text(255), show=False)
-    expires_at = attr(When(_STAMP), null=True, create=True)
+    # This one is told without a zone, as it always was.
+    expires_at = attr(When("%Y-%m-%dT%H:%M:%S.%f"), null=True, create=True)
     unrestricted = attr(Bool(), default=False, create=True)
     access_rules = attr(Json(), null=True, default=None, show=False)
     system = attr(Text(64), null=True, default=None)

@@ -126,3 +126,10 @@ def test_more_metadata_than_the_quota_is_a_403(compute: Compute) -> None:
     meta = {f"key{index}": "" for index in range(129)}
 
     assert compute.ask("much", metadata=meta).status_code == 403
+
+
+def test_aggregates_are_an_empty_list_to_admins(compute: Compute, cloud: Cloud) -> None:
+    found = compute.call("GET", "/os-aggregates", client=cloud.admin)
+
+    assert (found.status_code, found.json()) == (200, {"aggregates": []})
+    assert compute.call("GET", "/os-aggregates").status_code == 403

@@ -231,6 +231,7 @@ def _sqlite_engine(url: str) -> sa.Engine:
         url,
         pool_size=32,
         max_overflow=32,
+        pool_use_lifo=True,  # the connection used last has its pages in memory
         connect_args={"check_same_thread": False, "timeout": 30},
     )
 

@@ -260,6 +260,7 @@ def _sqlite_engine(url: str) -> sa.Engine:
         url,
         pool_size=32,
         max_overflow=32,
+        pool_use_lifo=True,  # the connection used last has its pages in memory
         connect_args={"check_same_thread": False, "timeout": 30},
         hide_parameters=True,  # they may be secrets, and an error's text goes into the log
     )

@@ -40,7 +40,7 @@ def limits(tx: Tx, service: str, project_id: str, defaults: Mapping[str, int]) -
     rows = tx.all(
         QuotaLimit,
         QuotaLimit.service == service,
-        QuotaLimit.project_id.in_(["", project_id]),
+        (QuotaLimit.project_id == "") | (QuotaLimit.project_id == project_id),
         order=[QuotaLimit.project_id],
     )
     return dict(defaults) | {row.resource: row.value for row in rows if row.resource in defaults}

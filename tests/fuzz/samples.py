@@ -412,6 +412,10 @@ BODIES: dict[Key, Any] = {
     (_C, "POST", _SERVERS + "/action", "forceDelete"): {"forceDelete": None},
     (_C, "POST", _SERVERS + "/action", "lock"): {"lock": {"locked_reason": "r"}},
     (_C, "POST", _SERVERS + "/action", "unlock"): {"unlock": None},
+    (_C, "POST", _SERVERS + "/action", "addSecurityGroup"): {"addSecurityGroup": {"name": "g"}},
+    (_C, "POST", _SERVERS + "/action", "removeSecurityGroup"): {
+        "removeSecurityGroup": {"name": "g"}
+    },
     (_C, "POST", _SERVERS + "/action", "os-resetState"): {"os-resetState": {"state": "active"}},
     (_C, "POST", _SERVERS + "/action", "os-start"): {"os-start": None},
     (_C, "POST", _SERVERS + "/action", "os-stop"): {"os-stop": None},

@@ -1,6 +1,5 @@
 """The compute service on the wire: discovery, extensions, and all routes together."""
 
-from dataclasses import replace
 from typing import Any
 
 from ..wire import faults, pages
@@ -111,21 +110,13 @@ _ROUTES = (
 )
 
 
-def _as_2_0(route: Route) -> Route:
-    """The route below /v2, where there are no microversions."""
-    return replace(route, path=route.path.replace("/v2.1", "/v2", 1), until=_OLDEST)
-
-
 SERVICE = Service(
     type="compute",
     name="nova",
     path="/compute",
     catalog_path="/v2.1",
-    routes=(
-        *_DISCOVERY,
-        *_ROUTES,
-        *(_as_2_0(route) for route in _ROUTES if route.since <= _OLDEST),
-    ),
+    routes=(*_DISCOVERY, *_ROUTES),
+    unversioned=("/v2/", "/v2.1/"),
     faults=faults.compute,
     page=pages.links,
     strict_slash=True,

@@ -63,7 +63,12 @@ class Dispatcher:
         version: Version = (0, 0)
         if service.microversions is not None:
             version = negotiate(request, service.microversions)
-        routes, params = self._routers[service.path].find(request.method, request.path)
+        path = request.path
+        if service.unversioned is not None and service.microversions is not None:
+            old, new = service.unversioned
+            if path.startswith(old) and path != old:
+                path, version = new + path.removeprefix(old), service.microversions.oldest
+        routes, params = self._routers[service.path].find(request.method, path)
         live = tuple(r for r in routes if r.since <= version <= r.until)
         if not live:
             raise NotFound("The resource could not be found.")

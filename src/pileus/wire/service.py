@@ -42,4 +42,7 @@ class Service:
     # "/images/" is an item without an id, so 404, and not the collection.
     strict_slash: bool = False
     max_body: int = 1 << 20
+    # A path under which the routes of another answer as well, always in the oldest microversion:
+    # compute's v2.0 is v2.1 without microversions.
+    unversioned: tuple[str, str] | None = None
     aliases: tuple[str, ...] = field(default=())  # further catalog types, such as "volumev3"

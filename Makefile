@@ -8,7 +8,7 @@ STATE ?= /var/lib/pileus
 IMAGES ?= /var/cache/pileus/images
 
 .DEFAULT_GOAL := help
-.PHONY: help env host client up test test-real faults check format e2e image bench bench-choices migration clean
+.PHONY: help env host client up test test-real faults check format e2e image bench bench-choices golden migration clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,9 @@ image: env ## Build the tiny and the Debian image (cached)
 e2e: client ## Walk through a running cloud with the real client (after `make up`)
 	$(BIN)/python tests/e2e/run.py --state $(STATE) --client $(CLIENT)/bin/openstack \
 		$$(ls -t $(IMAGES)/*/*debian*.qcow2 2>/dev/null | sed "s/^/--image /" | head -1)
+
+golden: env ## Write the golden files anew
+	PILEUS_GOLDEN=write $(BIN)/python -m pytest tests/rules/test_golden.py tests/drivers/test_compute_domain.py
 
 migration: env ## Write the next migration from the declared tables: make migration m="add volumes"
 	$(BIN)/python tools/migration "$(m)"

@@ -9,7 +9,7 @@ _NAMES = frozenset(
     (
         *("accelerator.json", "config.json", "control.key", "fernet-keys", "images", "instances"),
         *("libvirt", "lock", "log", "ovn", "ovs", "packages.json", "pileus.pid", "resets"),
-        *("serve.lock", "tls.crt", "tls.key"),
+        *("serve.lock", "vault.key", "tls.crt", "tls.key"),
         "simulated-guests.jsonl",
         *("pileus.db", "pileus.db-shm", "pileus.db-wal", "pileus.db-journal"),
     )

@@ -99,8 +99,7 @@ class LibvirtCompute:
             if domain is not None:
                 if _mark(domain) is None:
                     raise Refused(f"Domain {guest_id} on this host was not made by Pileus.")
-                if domain.isActive():
-                    domain.destroy()
+                _destroy(domain)
                 domain.undefineFlags(
                     libvirt.VIR_DOMAIN_UNDEFINE_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
                 )
@@ -278,3 +277,13 @@ def _power_of(domain: Any) -> Power:
 
 def _seen(domain: Any, mark: Mark) -> Observation:
     return Observation(domain.UUIDString(), _power_of(domain), mark.generation, mark.reboots)
+
+
+def _destroy(domain: Any) -> None:
+    """Pull the plug; a guest that ends by itself meanwhile is as good."""
+    try:
+        if domain.isActive():
+            domain.destroy()
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID or domain.isActive():
+            raise

@@ -89,6 +89,15 @@ class Guest:
     def press_power(self) -> None:
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.connect(str(self.folder / "monitor"))
-            monitor.recv(1000)
+            _prompt(monitor)
             monitor.sendall(b"system_powerdown\n")
-            monitor.recv(1000)
+            _prompt(monitor)
+
+
+def _prompt(monitor: socket.socket) -> None:
+    """Read up to the monitor's next prompt: what is sent before it may be lost."""
+    said = b""
+    while not said.endswith(b"(qemu) "):
+        more = monitor.recv(1000)
+        assert more, said
+        said += more

@@ -1,6 +1,6 @@
 """A database for tests of the core."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,9 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def db(tmp_path: Path, clock: ManualClock) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'test.db'}", clock, Ids(7))
+def db(tmp_path: Path, clock: ManualClock, new_database: Callable[[], str]) -> Iterator[Database]:
+    url = new_database() or f"sqlite:///{tmp_path / 'test.db'}"
+    made = Database(url, clock, Ids(7))
     schema.create_all(made.engine)
     yield made
     made.close()

@@ -66,7 +66,7 @@ def test_ids_repeat_from_a_seed(db: Database) -> None:
 def test_a_column_stands_on_the_class_and_a_value_on_the_instance(db: Database) -> None:
     db.run(lambda tx: tx.add(Box(name="a", size=7)))
 
-    found = db.read(lambda tx: tx.one(Box, Box.name == "a"))
+    found = db.read(lambda tx: tx.one(Box, name="a"))
 
     assert found is not None
     assert found.size == 7

@@ -1,7 +1,7 @@
 """A toy service over real ASGI, for tests of the wire itself."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from pileus.core.db import Database
 from pileus.core.errors import Conflict, OverQuota, Unauthorized
 from pileus.core.ids import Ids
+from pileus.core.outcome import Outcome
 from pileus.core.parts import Parts
 from pileus.core.policy import Credentials, Policy, Rule
 from pileus.wire import faults, pages
@@ -132,9 +133,10 @@ def _authenticate(token: str) -> Credentials:
 
 
 @pytest.fixture
-def toy(tmp_path: Path) -> Iterator[Toy]:
-    db = Database(f"sqlite:///{tmp_path / 'toy.db'}", ids=Ids(3))
+def toy(tmp_path: Path, new_database: Callable[[], str]) -> Iterator[Toy]:
+    db = Database(new_database() or f"sqlite:///{tmp_path / 'toy.db'}", ids=Ids(3))
     Box.table.create(db.engine)
+    Outcome.table.create(db.engine)
     dispatcher = Dispatcher([TOY], Parts(db, Policy(TOY.rules)), _authenticate)
     yield Toy(Application(dispatcher, lambda _r: None, lambda *_: None))
     db.close()

@@ -1,5 +1,6 @@
 """What every service gives alike: ids, versions, tokens, bodies, faults."""
 
+import os
 import re
 from collections.abc import AsyncIterator
 
@@ -173,6 +174,10 @@ def test_a_url_that_is_too_long_is_414(toy: Toy) -> None:
     assert answer.json()["computeFault"]["code"] == 414
 
 
+@pytest.mark.skipif(
+    os.environ.get("PILEUS_TEST_DATABASE") == "postgresql",
+    reason="PostgreSQL answers this one: its limits lie further out",
+)
 def test_a_query_that_the_database_finds_too_complex_is_400(toy: Toy) -> None:
     query = "&".join(["name=a"] * 900)
 

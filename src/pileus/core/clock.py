@@ -2,8 +2,12 @@
 
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1)
+_JUMP = 5.0  # seconds; clocks that are kept right are moved by less
+_HELD = 10.0
 
 
 class Clock(Protocol):
@@ -17,17 +21,57 @@ class Clock(Protocol):
         """Seconds since some fixed moment; never goes back."""
         ...
 
+    def jump(self) -> float:
+        """The seconds by which the time of day has jumped, which `now` does not say yet."""
+        ...
+
+    def adopt(self) -> None:
+        """From now on `now` says them."""
+        ...
+
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait until `event` is set or `seconds` have passed; true when it was set."""
         ...
 
 
 class RealClock:
-    """The machine's clock."""
+    """The machine's clock; a jump is held back until somebody has seen to it (`adopt`).
+
+    Small steps, as those that keep it right, are followed at once. A jump that nobody adopts is
+    followed after ten seconds.
+    """
+
+    def __init__(self) -> None:
+        self._offset = self._ahead()
+        self._noticed = 0.0  # when a jump that is held back was first seen
 
     def now(self) -> datetime:
         """The time of day."""
-        return datetime.now(UTC).replace(tzinfo=None)
+        ahead = self._ahead()
+        if abs(ahead - self._offset) < _JUMP:
+            self._offset, self._noticed = ahead, 0.0
+        elif not self._noticed:
+            self._noticed = time.monotonic()
+        elif time.monotonic() - self._noticed > _HELD:
+            self.adopt()
+        return _EPOCH + timedelta(seconds=self._offset + time.monotonic())
+
+    def jump(self) -> float:
+        """The seconds by which the time of day has jumped and which `now` holds back."""
+        by = self._ahead() - self._offset
+        return by if abs(by) >= _JUMP else 0.0
+
+    def adopt(self) -> None:
+        """Follow the jump."""
+        self._offset, self._noticed = self._ahead(), 0.0
+
+    def _ahead(self) -> float:
+        """How far the time of day is ahead of the clock that never jumps."""
+        return self.time_of_day() - time.monotonic()
+
+    def time_of_day(self) -> float:
+        """Seconds since 1970, as the machine says now."""
+        return time.time()
 
     def monotonic(self) -> float:
         """Seconds since the machine started."""
@@ -48,6 +92,13 @@ class ManualClock:
     def now(self) -> datetime:
         """The time that was set."""
         return self._now
+
+    def jump(self) -> float:
+        """It never jumps."""
+        return 0.0
+
+    def adopt(self) -> None:
+        """There is nothing to follow."""
 
     def monotonic(self) -> float:
         """Seconds moved so far."""

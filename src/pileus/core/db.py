@@ -5,36 +5,44 @@ when the database could not serialise it with others. So such functions do nothi
 write rows: no I/O, no call to a back end.
 """
 
-import logging
-import random
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from . import postgres
 from .clock import Clock, RealClock
 from .durable import WalSync
-from .errors import BadRequest, Unavailable
+from .health import Health
 from .ids import Ids
+from .outcome import Outcome
+from .patience import Patience, Stale, busy
 from .resource import Resource
+from .statement import increasing, prepare
+from .trouble import Trouble, trouble
 from .vault import Vault
+
+__all__ = ["Database", "Stale", "Tx", "chunks"]
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
-log = logging.getLogger(__name__)
-_TRIES = 12
-# PostgreSQL's serialisation failure and deadlock, MariaDB's deadlock and lock wait timeout.
-_RETRIED = {"40001", "40P01", 1213, 1205}
 
 
-class Stale(Exception):
-    """A conditional write met a row changed by somebody else: the transaction runs again."""
+class _Unsure(Exception):
+    """The connection was lost during the commit: `key` says whether it came about."""
+
+    def __init__(self, key: str, result: Any) -> None:
+        super().__init__("the connection was lost during the commit")
+        self.key, self.result = key, result
 
 
 class Tx:
@@ -48,17 +56,16 @@ class Tx:
         self.now: datetime = db.clock.now()
         self.write = write
         self.signals: dict[tuple[str, str], None] = {}
+        self.lines: set[str] = set()
 
     def get(self, cls: type[R], *key: object) -> R | None:
         """The row with this primary key."""
-        names = [column.name for column in cls.key_columns()]
-        found = self.conn.execute(cls.by_key, dict(zip(names, key, strict=True)))
-        row = found.mappings().first()
+        row = self.conn.execute(cls.by_key, dict(zip(cls.keys, key, strict=True))).first()
         return None if row is None else cls.load(row)
 
-    def one(self, cls: type[R], *where: sa.ColumnElement[bool]) -> R | None:
-        """The first row that fits."""
-        row = self.conn.execute(sa.select(cls.table).where(*where).limit(1)).mappings().first()
+    def one(self, cls: type[R], *where: sa.ColumnElement[bool], **given: object) -> R | None:
+        """The first row that fits; see `all` for the conditions."""
+        row = self._first(prepare(cls, "first", where, given))
         return None if row is None else cls.load(row)
 
     def all(
@@ -67,27 +74,36 @@ class Tx:
         *where: sa.ColumnElement[bool],
         order: Sequence[Any] = (),
         limit: int | None = None,
+        **given: object,
     ) -> list[R]:
-        """Every row that fits."""
-        query = sa.select(cls.table).where(*where).order_by(*order)
-        if limit is not None:
-            query = query.limit(limit)
-        return [cls.load(row) for row in self.conn.execute(query).mappings()]
+        """Every row that fits.
 
-    def count(self, cls: type[Resource], *where: sa.ColumnElement[bool]) -> int:
-        """How many rows fit."""
-        query = sa.select(sa.func.count()).select_from(cls.table).where(*where)
-        return int(self.conn.execute(query).scalar_one())
+        given: attributes and what they must be: a value, None for NULL, or any of a collection.
+            Quicker than the same written out in `where`: the statement is built only once.
+        """
+        found = prepare(cls, "rows", where, given, order, limit)
+        return [] if found is None else [cls.load(row) for row in self.conn.execute(*found)]
 
-    def exists(self, cls: type[Resource], *where: sa.ColumnElement[bool]) -> bool:
-        """Whether any row fits."""
-        query = sa.select(sa.literal(1)).select_from(cls.table).where(*where).limit(1)
-        return self.conn.execute(query).first() is not None
+    def rows(self, cls: type[R], statement: sa.Select[Any], **values: object) -> list[R]:
+        """Every row of a statement that was built once and selects all columns of the table."""
+        return [cls.load(row) for row in self.conn.execute(statement, values)]
+
+    def count(self, cls: type[Resource], *where: sa.ColumnElement[bool], **given: object) -> int:
+        """How many rows fit; see `all` for the conditions."""
+        row = self._first(prepare(cls, "count", where, given))
+        return 0 if row is None else int(row[0])
+
+    def exists(self, cls: type[Resource], *where: sa.ColumnElement[bool], **given: object) -> bool:
+        """Whether any row fits; see `all` for the conditions."""
+        return self._first(prepare(cls, "exists", where, given)) is not None
+
+    def _first(self, found: tuple[Any, dict[str, Any]] | None) -> Any:
+        return None if found is None else self.conn.execute(*found).first()
 
     def add(self, thing: R) -> R:
         """Insert a row, its missing attributes at their defaults."""
         thing.fill(self)
-        self.conn.execute(sa.insert(thing.table), thing.__dict__)
+        self.conn.execute(thing.insert, thing.__dict__)
         return thing
 
     def add_all(self, things: Sequence[R]) -> None:
@@ -95,13 +111,13 @@ class Tx:
         for thing in things:
             thing.fill(self)
         if things:
-            self.conn.execute(sa.insert(things[0].table), [t.__dict__ for t in things])
+            self.conn.execute(things[0].insert, [t.__dict__ for t in things])
 
     def change(self, thing: Resource, **values: Any) -> None:
         """Write these attributes of one row, and set them on `thing`."""
         if not values:
             return
-        key = {f"key_{c.name}": getattr(thing, c.name) for c in thing.key_columns()}
+        key = {f"key_{name}": getattr(thing, name) for name in thing.keys}
         done = self.conn.execute(thing.change_by_key, key | values)
         if done.rowcount != 1:
             raise Stale(f"{type(thing).__name__} is gone")
@@ -111,14 +127,28 @@ class Tx:
         """Write these attributes wherever the condition holds; how many rows it was."""
         return self.conn.execute(sa.update(cls.table).where(*where).values(values)).rowcount
 
+    def increase(self, cls: type[Resource], name: str, by: int = 1, /, **given: object) -> int:
+        """Add `by` to the attribute `name` of the rows with these values; how many it was.
+
+        The database adds, so that of two transactions neither overwrites the other's.
+        """
+        statement, values = increasing(cls, name, given)
+        return self.conn.execute(statement, values | {"by": by}).rowcount
+
+    def update(self, statement: sa.Update, values: Mapping[str, Any]) -> int:
+        """Run an update that was built once; how many rows it wrote."""
+        return self.conn.execute(statement, values).rowcount
+
     def remove(self, thing: Resource) -> None:
         """Delete one row; one that is gone already is no error."""
-        key = [c == getattr(thing, c.name) for c in thing.key_columns()]
-        self.conn.execute(sa.delete(thing.table).where(*key))
+        self.conn.execute(thing.remove_by_key, {name: getattr(thing, name) for name in thing.keys})
 
-    def remove_where(self, cls: type[Resource], *where: sa.ColumnElement[bool]) -> int:
-        """Delete every row that fits; how many it was."""
-        return self.conn.execute(sa.delete(cls.table).where(*where)).rowcount
+    def remove_where(
+        self, cls: type[Resource], *where: sa.ColumnElement[bool], **given: object
+    ) -> int:
+        """Delete every row that fits and say how many it was; see `all` for the conditions."""
+        found = prepare(cls, "remove", where, given)
+        return 0 if found is None else self.conn.execute(*found).rowcount
 
     def execute(
         self, statement: sa.Executable, values: Mapping[str, Any] | None = None
@@ -129,16 +159,25 @@ class Tx:
         """
         return self.conn.execute(statement, values)
 
+    def line(self, *name: str) -> None:
+        """Many transactions write the row of this name: should this one collide, queue for it.
+
+        SQLite has one line for all. Elsewhere the next try waits for whoever is before it, and
+        then sees what they left, rather than colliding again.
+        """
+        self.lines.add("/".join(name))
+
     def signal(self, topic: str, key: str = "") -> None:
         """Tell this process's listeners of `topic` once the transaction stands.
 
-        A signal only shortens a poll: it is lost in a crash, and other processes never hear it.
+        A signal only shortens a poll: it is lost in a crash. Other processes on the same
+        database hear it too, where they can (see `herald`).
         """
         self.signals[topic, key] = None
 
 
 class Database:
-    """A relational database, SQLite by default."""
+    """A relational database: SQLite by default, or PostgreSQL."""
 
     def __init__(
         self,
@@ -146,17 +185,21 @@ class Database:
         clock: Clock | None = None,
         ids: Ids | None = None,
         vault: Vault | None = None,
+        owner: str = "",
     ) -> None:
+        """owner: what names this process in leases and flows, where it is to outlive it."""
         self.url = url
         self.vault = vault or Vault()
         self.clock = clock or RealClock()
         self.ids = ids or Ids()
         self.sqlite = url.startswith("sqlite")
-        self.owner = uuid.uuid4().hex  # this process, in leases and flows
+        self.owner = owner or uuid.uuid4().hex
+        self.health = Health()
+        self._outward: Callable[[list[tuple[str, str]]], None] = lambda _signals: None
         self._listeners: dict[str, list[Callable[[str], None]]] = {}
         # SQLite has one writer: waiting in line here is fair and costs no polling.
         self._writer = threading.Lock()
-        self.engine = _sqlite_engine(url) if self.sqlite else _server_engine(url)
+        self.engine = _sqlite_engine(url) if self.sqlite else postgres.engine(url, _JSON)
         file = self.engine.url.database if self.sqlite else None
         self._disk = WalSync(Path(file)) if file and file != ":memory:" else None
 
@@ -168,49 +211,46 @@ class Database:
             transaction before it. (SQLite only: other databases always promise.)
 
         Raises whatever `work` raised, after rolling back; BadRequest for a query that is beyond
-        the database's limits (on conditions, variables, the length of a pattern); Unavailable
-        when the database stays unreachable or the transaction cannot be serialised in a dozen
-        tries.
+        the database's limits (on conditions, variables, the length of a pattern) or a value that
+        it cannot hold; Unavailable when the database stays unreachable, takes no writes, or
+        cannot serialise the transaction in many tries.
         """
-        for attempt in range(_TRIES):
+        patience = Patience(self.health)
+        while True:
             try:
-                return self._once(work, write, promise)
+                return self._once(work, write, promise, patience)
             except Stale as stale:
-                reason: Exception = stale
-            except IntegrityError:
-                raise
-            except (OperationalError, DBAPIError) as problem:
-                if _too_much(problem):
-                    raise BadRequest(
-                        "This asks for too much at once: name fewer or shorter conditions."
-                    ) from problem
-                if not _retriable(problem):
-                    raise
-                reason = problem
-            log.info("transaction is run again: %s", reason)
-            time.sleep(random.uniform(0, 0.002 * 2**attempt))  # noqa: S311
-        raise Unavailable(f"The database could not complete this request: {reason}") from reason
+                patience.again(stale)
+            except _Unsure as unsure:
+                if self.read(partial(_came_about, key=unsure.key)):
+                    return unsure.result  # type: ignore[no-any-return]
+                patience.again(unsure)
+            except DBAPIError as problem:
+                patience.met(problem, server=not self.sqlite)
+            except PoolTimeout as problem:
+                raise busy(problem) from problem
 
     def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a transaction that only reads."""
         return self.run(work, write=False)
 
-    def _once(self, work: Callable[[Tx], T], write: bool, promise: bool) -> T:
+    def _once(self, work: Callable[[Tx], T], write: bool, promise: bool, patience: Patience) -> T:
         locked = write and self.sqlite
         if locked:
             self._writer.acquire()
         try:
-            with self.engine.connect() as conn:
+            with self.engine.connect() as conn, self._in_line(conn, patience):
                 if self.sqlite:
                     conn.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
                 tx = Tx(conn, self, write)
                 try:
                     result = work(tx)
                 except BaseException:
+                    patience.lines |= tx.lines
                     conn.rollback()
                     raise
                 if write:
-                    conn.commit()
+                    self._commit(tx, promise, result)
                 else:
                     conn.rollback()
         finally:
@@ -218,41 +258,67 @@ class Database:
                 self._writer.release()
         if write and promise and self._disk is not None:
             self._disk.wait()
-        for topic, key in tx.signals:
-            for call in self._listeners.get(topic, ()):
-                call(key)
+        if write:
+            self.health.well()
+        if tx.signals:
+            self.deliver(list(tx.signals))
+            self._outward(list(tx.signals))
         return result
+
+    def _in_line(self, conn: sa.Connection, patience: Patience) -> AbstractContextManager[None]:
+        if self.sqlite or not patience.lines:
+            return nullcontext()
+        return postgres.in_line(conn, patience.lines)
+
+    def _commit(self, tx: Tx, promise: bool, result: object) -> None:
+        if self.sqlite or not promise:
+            tx.conn.commit()
+            return
+        mark = tx.add(Outcome(id=uuid.uuid4().hex))
+        try:
+            tx.conn.commit()
+        except DBAPIError as problem:
+            if trouble(problem) is Trouble.LOST:
+                raise _Unsure(mark.id, result) from problem
+            raise
 
     def listen(self, topic: str, call: Callable[[str], None]) -> None:
         """Call `call(key)` after every commit that signalled `topic`; it must return at once."""
         self._listeners.setdefault(topic, []).append(call)
+
+    def deliver(self, signals: Iterable[tuple[str, str]]) -> None:
+        """Tell this process's listeners."""
+        for topic, key in signals:
+            for call in self._listeners.get(topic, ()):
+                call(key)
+
+    def outward(self, send: Callable[[list[tuple[str, str]]], None]) -> None:
+        """From now on, hand the signals of this process to `send` as well."""
+        self._outward = send
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """No other process of this cloud is in a block of this name; for the start of one."""
+        if self.sqlite:
+            yield
+        else:
+            with postgres.alone(self.engine, name):
+                yield
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
 
 
-def _retriable(problem: DBAPIError) -> bool:
-    if problem.connection_invalidated:
-        return True
-    code = getattr(problem.orig, "sqlstate", None) or next(
-        iter(getattr(problem.orig, "args", ())), 0
-    )
-    return code in _RETRIED or "database is locked" in str(problem.orig)
+def _came_about(tx: Tx, key: str) -> bool:
+    return tx.get(Outcome, key) is not None
 
 
-# What SQLite says of a statement that is beyond its limits.
-_LIMITS = (
-    "Expression tree is too large",
-    "too many SQL variables",
-    "pattern too complex",
-    "parser stack overflow",
-    "string or blob too big",
-)
+def _encode(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
-def _too_much(problem: DBAPIError) -> bool:
-    return any(text in str(problem.orig) for text in _LIMITS)
+_JSON: dict[str, Any] = {"json_serializer": _encode, "json_deserializer": msgspec.json.decode}
 
 
 def _sqlite_engine(url: str) -> sa.Engine:
@@ -261,8 +327,9 @@ def _sqlite_engine(url: str) -> sa.Engine:
         pool_size=32,
         max_overflow=32,
         pool_use_lifo=True,  # the connection used last has its pages in memory
-        connect_args={"check_same_thread": False, "timeout": 30},
+        connect_args={"check_same_thread": False, "timeout": 30, "cached_statements": 1024},
         hide_parameters=True,  # they may be secrets, and an error's text goes into the log
+        **_JSON,
     )
 
     @sa.event.listens_for(engine, "connect")
@@ -278,17 +345,6 @@ def _sqlite_engine(url: str) -> sa.Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
-
-
-def _server_engine(url: str) -> sa.Engine:
-    return sa.create_engine(
-        url,
-        pool_size=16,
-        max_overflow=16,
-        pool_pre_ping=True,
-        isolation_level="REPEATABLE READ",
-        hide_parameters=True,
-    )
 
 
 def chunks(items: Iterable[T], size: int = 500) -> Iterable[list[T]]:

@@ -7,6 +7,7 @@ spec is None is to be removed, and goes once the agent says that it has been.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,7 +31,10 @@ class Desired(Resource):
     """One object that should be on a host."""
 
     one, many = "desired", "desired"
-    constraints = (sa.Index("ix_desired_host_revision", "host", "revision"),)
+    constraints = (
+        sa.Index("ix_desired_host_revision", "host", "revision"),
+        sa.Index("ix_desired_reported_at", "reported_at"),
+    )
 
     kind = attr(Text(32), key=True)
     id = attr(Text(64), key=True)
@@ -63,7 +67,8 @@ class Report:
 
 
 def _bump(tx: Tx, host: str) -> int:
-    if not tx.set(HostRevision, HostRevision.host == host, revision=HostRevision.revision + 1):
+    tx.line("host", host)
+    if not tx.increase(HostRevision, "revision", host=host):
         tx.add(HostRevision(host=host, revision=1))
         return 1
     counter = tx.get(HostRevision, host)
@@ -114,25 +119,41 @@ def settled(tx: Tx, host: str, kind: str, key: str) -> Mapping[str, Any] | None:
     return state
 
 
+def newest(tx: Tx, host: str) -> int:
+    """The revision of this host's last change; 0 when there was none yet."""
+    counter = tx.get(HostRevision, host)
+    return 0 if counter is None else counter.revision
+
+
+def forget(tx: Tx, host: str) -> None:
+    """Drop all that is wanted of a host that will never answer again."""
+    for row in tx.all(Desired, host=host):
+        tx.remove(row)
+        flow.wake(tx, row.id)
+
+
 def since(tx: Tx, host: str, revision: int, limit: int = 200) -> list[Wanted]:
     """Objects of this host that changed after `revision`, oldest change first."""
-    rows = tx.all(
-        Desired,
-        Desired.host == host,
-        Desired.revision > revision,
-        order=[Desired.revision],
-        limit=limit,
-    )
+    rows = tx.rows(Desired, _since(), host=host, revision=revision, limit=limit)
     return [Wanted(row.kind, row.id, row.revision, row.spec) for row in rows]
+
+
+@cache
+def _since() -> "sa.Select[Any]":
+    table = Desired.table
+    later = table.c.revision > sa.bindparam("revision")
+    query = sa.select(table).where(table.c.host == sa.bindparam("host"), later)
+    return query.order_by(table.c.revision).limit(sa.bindparam("limit", type_=sa.Integer()))
 
 
 def accept(tx: Tx, host: str, report: Report) -> Desired | None:
     """Note an agent's report; the row it is about, or None when it is about nothing of this host.
 
-    A report from the past, about an older revision than one already noted, changes nothing.
+    A report from the past, about an older revision than one already noted, changes nothing; nor
+    does one from the future.
     """
     row = find(tx, host, report.kind, report.id)
-    if row is None or report.revision < row.observed or report.revision > row.revision:
+    if row is None or strange(row, report):
         return None
     if row.observed == report.revision and row.state == report.state and report.state is not None:
         return None
@@ -143,4 +164,17 @@ def accept(tx: Tx, host: str, report: Report) -> Desired | None:
         state = None if report.state is None else dict(report.state)
         tx.change(row, observed=report.revision, state=state, reported_at=tx.now)
     flow.wake(tx, report.id)
+    tx.signal("reported", host)
     return row
+
+
+def strange(row: Desired | None, report: Report) -> str:
+    """Why a report cannot be about this row; empty when it can."""
+    if row is None:
+        # What is gone is said to be gone again when the answer to the first report was lost.
+        return "nothing like it is known of this host" if report.state is not None else ""
+    if report.revision < row.observed:
+        return f"revision {report.revision} is from the past: {row.observed} has been reported"
+    if report.revision > row.revision:
+        return f"revision {report.revision} is from the future: {row.revision} is the newest"
+    return ""

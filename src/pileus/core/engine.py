@@ -2,13 +2,19 @@
 
 import logging
 import queue
+import random
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
 
 from . import flow as flows
 from .backend import Broken, Busy, Refused
 from .db import Database, Stale, Tx
+from .errors import NoWrites
 from .flow import Failed, Flow, FlowRow, Run, Step, Wait
 from .parts import Parts
 
@@ -28,7 +34,7 @@ class Engine:
         self._workers = workers
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._busy: dict[str, bool] = {}  # flow id → whether it was nudged again meanwhile
+        self._busy: dict[str, bool] = {}  # subject → whether it was nudged again meanwhile
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         db.listen("flow", self.nudge)
@@ -49,27 +55,20 @@ class Engine:
         for thread in self._threads:
             thread.join(10)
 
-    def nudge(self, flow_id: str) -> None:
-        """Look at this flow soon."""
+    def nudge(self, subject: str) -> None:
+        """Look at the flow of this subject soon."""
         with self._lock:
-            if flow_id in self._busy:
-                self._busy[flow_id] = True
+            if subject in self._busy:
+                self._busy[subject] = True
                 return
-            self._busy[flow_id] = False
-        self._queue.put(flow_id)
+            self._busy[subject] = False
+        self._queue.put(subject)
 
     def due(self) -> list[str]:
-        """Flows that are to be carried on now."""
+        """The subjects of flows that are to be carried on now."""
 
         def work(tx: Tx) -> list[str]:
-            rows = tx.all(
-                FlowRow,
-                FlowRow.wake_at <= tx.now,
-                FlowRow.lease_until.is_(None) | (FlowRow.lease_until <= tx.now),
-                order=[FlowRow.wake_at],
-                limit=500,
-            )
-            return [row.id for row in rows]
+            return list(tx.execute(_due(), {"now": tx.now}).scalars())
 
         return self.db.read(work)
 
@@ -79,41 +78,48 @@ class Engine:
             due = self.due()
             if not due:
                 return
-            for flow_id in due:
-                self.advance(flow_id)
+            for subject in due:
+                self.advance(subject)
         raise RuntimeError(f"BUG: flows are still due after {rounds} rounds: {self.due()}")
 
-    def advance(self, flow_id: str) -> None:
-        """Carry one flow on until it waits, is finished, or belongs to somebody else."""
-        while self._one_step(flow_id):
+    def advance(self, subject: str) -> None:
+        """Carry its flow on until it waits, is finished, or belongs to somebody else."""
+        while self._one_step(subject):
             pass
 
     def _poll(self) -> None:
         while not self._stop.wait(_POLL):
             try:
-                for flow_id in self.due():
-                    self.nudge(flow_id)
+                due = self.due()
+                # So that several processes rarely begin with the same one.
+                random.shuffle(due)
+                for subject in due:
+                    self.nudge(subject)
+            except NoWrites:
+                continue
             except Exception:
                 log.exception("flows could not be polled; trying again")
 
     def _work(self) -> None:
-        while (flow_id := self._queue.get()) is not None:
+        while (subject := self._queue.get()) is not None:
             try:
-                self.advance(flow_id)
+                self.advance(subject)
+            except NoWrites:
+                self._stop.wait(_POLL)  # the database has said so; the poll brings the flow back
             except Exception:
-                log.exception("flow %s: the engine failed; the poll brings it back", flow_id)
+                log.exception("flow of %s: the engine failed; the poll brings it back", subject)
             with self._lock:
-                again = self._busy.pop(flow_id, False)
+                again = self._busy.pop(subject, False)
             if again:
-                self.nudge(flow_id)
+                self.nudge(subject)
 
-    def _one_step(self, flow_id: str) -> bool:
+    def _one_step(self, subject: str) -> bool:
         """One step in one transaction; true when there may be more to do at once."""
         outside: list[tuple[FlowRow, Flow, Step]] = []
 
         def work(tx: Tx) -> bool:
             outside.clear()
-            row = tx.get(FlowRow, flow_id)
+            row = flows.find(tx, subject)
             if row is None or row.wake_at > tx.now:
                 return False
             if row.lease_until is not None and row.lease_until > tx.now:
@@ -122,7 +128,7 @@ class Engine:
             step = kind.steps[kind.index[row.step]]
             if step.outside and (step.undo is not None or not row.undoing):
                 lease = tx.now + timedelta(seconds=_LEASE)
-                self._record(tx, row, lease_until=lease)
+                self._record(tx, row, lease_until=lease, owner=self.db.owner)
                 outside.append((row, kind, step))
                 return True
             waiting = self._act(step, Run(row, self.parts, self.db, tx))
@@ -134,8 +140,10 @@ class Engine:
             if outside:
                 return self._call(*outside[0])
             return more
+        except NoWrites:
+            raise  # nothing of the step stands, and it is not to blame
         except Exception as problem:
-            return self._failed(flow_id, problem)
+            return self._failed(subject, problem)
 
     def _act(self, step: Step, run: Run) -> Wait | None:
         if not run.row.undoing:
@@ -159,24 +167,23 @@ class Engine:
         if row.undoing and kind.failed is not None:
             kind.failed(Run(row, self.parts, self.db, tx))
         # The row may have been replaced by the failed hook (a flow that starts over elsewhere).
-        if not row.undoing or tx.get(FlowRow, row.id) is not None:
-            flows.finish(tx, row)
+        if not tx.remove_where(FlowRow, id=row.id, term=row.term) and not row.undoing:
+            raise Stale(f"flow {row.id} was taken over")
         return False
 
     def _record(self, tx: Tx, row: FlowRow, **values: object) -> None:
-        done = tx.set(
-            FlowRow, FlowRow.id == row.id, FlowRow.term == row.term, term=row.term + 1, **values
-        )
-        if not done:
+        """Write these of the row, provided that nobody has written it since it was read."""
+        key = {"own_id": row.id, "own_term": row.term}
+        if not tx.update(_recording(), key | values | {"term": row.term + 1}):
             raise Stale(f"flow {row.id} was taken over")
         row.__dict__.update(values)
         row.term += 1
 
-    def _failed(self, flow_id: str, problem: Exception) -> bool:
+    def _failed(self, subject: str, problem: Exception) -> bool:
         """A step raised: try again, or turn the flow round."""
 
         def work(tx: Tx) -> bool:
-            row = tx.get(FlowRow, flow_id)
+            row = flows.find(tx, subject)
             if row is None:
                 return False
             final = isinstance(problem, Failed | Refused) or row.tries + 1 >= _TRIES
@@ -193,8 +200,22 @@ class Engine:
 
         level = logging.INFO if isinstance(problem, Failed | Refused | Busy) else logging.ERROR
         unexpected = not isinstance(problem, Failed | Refused | Busy | Broken)
-        log.log(level, "flow %s: a step failed: %s", flow_id, problem, exc_info=unexpected)
+        log.log(level, "flow of %s: a step failed: %s", subject, problem, exc_info=unexpected)
         return self.db.run(work)
+
+
+@cache
+def _due() -> "sa.Select[Any]":
+    c, now = FlowRow.table.c, sa.bindparam("now", type_=FlowRow.table.c.wake_at.type)
+    free = c.lease_until.is_(None) | (c.lease_until <= now)
+    return sa.select(c.subject).where(c.wake_at <= now, free).order_by(c.wake_at).limit(500)
+
+
+@cache
+def _recording() -> sa.Update:
+    c = FlowRow.table.c
+    own = (c.id == sa.bindparam("own_id"), c.term == sa.bindparam("own_term"))
+    return sa.update(FlowRow.table).where(*own)
 
 
 def _fault(problem: Exception) -> dict[str, object]:

@@ -59,6 +59,12 @@ class NotAcceptable(Fault):
     status, title = 406, "Not Acceptable"
 
 
+class TimedOut(Fault):
+    """408: the client stopped in the middle of its request."""
+
+    status, title = 408, "Request Timeout"
+
+
 class Conflict(Fault):
     """409: the request does not fit the present state."""
 
@@ -105,3 +111,7 @@ class Unavailable(Fault):
     """503: a back end does not answer; trying again later is right."""
 
     status, title = 503, "Service Unavailable"
+
+
+class NoWrites(Unavailable):
+    """503: the database takes no writes at present. It has been logged, once, by `Health`."""

@@ -14,7 +14,10 @@ renamed step keeps its old name as an alias.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any
+
+import sqlalchemy as sa
 
 from .db import Database, Tx
 from .ids import derived
@@ -27,6 +30,7 @@ class FlowRow(Resource):
     """A running flow. It is born with its subject's change and goes when it is finished."""
 
     one, many = "flow", "flows"
+    constraints = (sa.UniqueConstraint("subject"),)  # two flows never own one thing
 
     id = attr(Text(36), key=True)
     kind = attr(Text(64), index=True)
@@ -39,17 +43,9 @@ class FlowRow(Resource):
     term = attr(Int(), default=1)  # grows with every write: the compare in compare-and-set
     wake_at = attr(When(), default=now, index=True)
     lease_until = attr(When(), null=True)
+    owner = attr(Text(64), null=True)  # the process with the lease
     request_id = attr(Text(64), default="")
     created_at = attr(When(), default=now)
-
-
-class FlowSubject(Resource):
-    """Holds the one place that a subject has for a flow: two flows never own one thing."""
-
-    one, many = "flow_subject", "flow_subjects"
-
-    subject = attr(Text(64), key=True)
-    flow_id = attr(Text(36))
 
 
 @dataclass(frozen=True)
@@ -157,9 +153,8 @@ def start(
         wake_at=later(tx, after),
     )
     tx.add(row)
-    tx.add(FlowSubject(subject=subject, flow_id=row.id))
     if not after:
-        tx.signal("flow", row.id)
+        tx.signal("flow", subject)
     return row
 
 
@@ -167,31 +162,26 @@ def turn(
     tx: Tx, flow: Flow, subject: str, request_id: str = "", *, after: float = 0.0, **args: Any
 ) -> FlowRow:
     """Begin a flow in place of whatever flow the subject has, as delete does."""
-    owned = tx.get(FlowSubject, subject)
-    if owned is not None:
-        tx.remove_where(FlowRow, FlowRow.id == owned.flow_id)
-        tx.remove(owned)
+    tx.remove_where(FlowRow, subject=subject)
     return start(tx, flow, subject, request_id, after=after, **args)
 
 
 def find(tx: Tx, subject: str) -> FlowRow | None:
     """The flow that is changing this thing, if any."""
-    owned = tx.get(FlowSubject, subject)
-    return None if owned is None else tx.get(FlowRow, owned.flow_id)
+    return tx.one(FlowRow, subject=subject)
 
 
 def wake(tx: Tx, subject: str) -> None:
     """Let the subject's flow look again now, if it has one and it waits."""
-    owned = tx.get(FlowSubject, subject)
-    if owned is not None:
-        tx.set(FlowRow, FlowRow.id == owned.flow_id, wake_at=tx.now)
-        tx.signal("flow", owned.flow_id)
+    if tx.update(_waking(), {"key": subject, "now": tx.now}):
+        tx.signal("flow", subject)
 
 
-def finish(tx: Tx, row: FlowRow) -> None:
-    """The flow is done: nothing of it stays."""
-    tx.remove(row)
-    tx.remove_where(FlowSubject, FlowSubject.subject == row.subject, FlowSubject.flow_id == row.id)
+@cache
+def _waking() -> sa.Update:
+    table = FlowRow.table
+    mine = table.c.subject == sa.bindparam("key")
+    return sa.update(table).where(mine).values(wake_at=sa.bindparam("now"))
 
 
 def later(tx: Tx, seconds: float) -> Any:

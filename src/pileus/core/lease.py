@@ -40,7 +40,8 @@ def take(db: Database, name: str, owner: str, seconds: float) -> int | None:
         )
         return term if changed else None
 
-    return db.run(work)
+    # Lost with the power it is taken again, or another process has it.
+    return db.run(work, promise=False)
 
 
 def release(db: Database, name: str, owner: str) -> None:

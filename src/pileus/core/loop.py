@@ -1,5 +1,6 @@
 """Loops: compare what should be with what is, and mend the difference. They take no input."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from . import lease
 from .clock import Clock
 from .db import Database
+from .errors import NoWrites
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,9 @@ class Loop:
         work: Callable[[], None],
         db: Database | None = None,
         owner: str = "",
+        led: Callable[[], None] | None = None,
     ) -> None:
+        """led: called before the first round after another owner may have had the lease."""
         self.name, self.period, self.work = name, period, work
         self._db, self._owner = db, owner
         self._wake = threading.Event()
@@ -33,6 +37,7 @@ class Loop:
         self._thread: threading.Thread | None = None
         self._clock: Clock | None = None
         self._leased_until = 0.0
+        self._led, self._term = led, 0
 
     def nudge(self) -> None:
         """Run soon: something has changed."""
@@ -51,7 +56,8 @@ class Loop:
         if self._thread is not None:
             self._thread.join(10)
         if self._db is not None and self._leased_until:
-            lease.release(self._db, self.name, self._owner)
+            with contextlib.suppress(NoWrites):
+                lease.release(self._db, self.name, self._owner)
 
     def once(self) -> bool:
         """One round; false when another process holds the lease."""
@@ -65,9 +71,15 @@ class Loop:
         if clock < self._leased_until:
             return True
         seconds = max(15.0, self.period * 3)
-        held = lease.take(db, self.name, self._owner, seconds) is not None
-        self._leased_until = clock + seconds / 3 if held else 0.0
-        return held
+        term = lease.take(db, self.name, self._owner, seconds)
+        if term is None:
+            self._leased_until = 0.0
+            return False
+        if term != self._term and self._led is not None:
+            self._led()
+        self._term = term
+        self._leased_until = clock + seconds / 3
+        return True
 
     def _run(self) -> None:
         assert self._clock is not None  # noqa: S101
@@ -75,6 +87,8 @@ class Loop:
             self._wake.clear()
             try:
                 self.once()
+            except NoWrites:
+                self._stop.wait(1)  # the database has said so; the next round tries again
             except Exception:
                 log.exception("loop %s: this round failed, the next one tries again", self.name)
                 self._stop.wait(1)

@@ -39,8 +39,8 @@ def limits(tx: Tx, service: str, project_id: str, defaults: Mapping[str, int]) -
     """A project's limits: its own, else the class default set by an operator, else `defaults`."""
     rows = tx.all(
         QuotaLimit,
-        QuotaLimit.service == service,
-        (QuotaLimit.project_id == "") | (QuotaLimit.project_id == project_id),
+        service=service,
+        project_id=("", project_id),
         order=[QuotaLimit.project_id],
     )
     return dict(defaults) | {row.resource: row.value for row in rows if row.resource in defaults}
@@ -48,7 +48,8 @@ def limits(tx: Tx, service: str, project_id: str, defaults: Mapping[str, int]) -
 
 def guard(tx: Tx, project_id: str) -> None:
     """Put this transaction behind every other that claims for the project. Call before counting."""
-    if not tx.set(QuotaGuard, QuotaGuard.project_id == project_id, touched=QuotaGuard.touched + 1):
+    tx.line("project", project_id)
+    if not tx.increase(QuotaGuard, "touched", project_id=project_id):
         tx.add(QuotaGuard(project_id=project_id))
 
 

@@ -8,7 +8,7 @@
 On the class, `Keypair.name` is the column, for conditions; on an instance it is the value.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, overload
 
@@ -183,7 +183,12 @@ class Resource:
     plans: ClassVar[dict[Version, Plan]]
     # Built once: building a statement costs more than running it.
     by_key: ClassVar["sa.Select[Any]"]
+    insert: ClassVar["sa.Insert"]
     change_by_key: ClassVar["sa.Update"]  # the key's values are called key_<column>
+    remove_by_key: ClassVar["sa.Delete"]
+    statements: ClassVar[dict[tuple[object, ...], Any]]  # of `statement.prepare`
+    names: ClassVar[tuple[str, ...]]  # of the columns, in order
+    keys: ClassVar[tuple[str, ...]]  # of the primary key's columns
 
     def __init_subclass__(cls) -> None:
         found: dict[str, Attr[Any]] = {}
@@ -194,10 +199,17 @@ class Resource:
         name = cls.table_name or cls.many.replace("-", "_")
         columns = [a.build() for a in found.values()]
         cls.table = sa.Table(name, schema, *columns, *cls.constraints)
-        keys = (c == sa.bindparam(c.name) for c in cls.table.primary_key.columns)
-        cls.by_key = sa.select(cls.table).where(*keys)
-        own = (c == sa.bindparam(f"key_{c.name}") for c in cls.table.primary_key.columns)
-        cls.change_by_key = sa.update(cls.table).where(*own)
+        cls.names = tuple(cls.table.columns.keys())
+        key = cls.table.primary_key.columns
+        cls.keys = tuple(key.keys())
+        cls.statements = {}
+        cls.insert = sa.insert(cls.table)
+        own = [c == sa.bindparam(c.name) for c in key]
+        cls.by_key = sa.select(cls.table).where(*own)
+        cls.remove_by_key = sa.delete(cls.table).where(*own)
+        cls.change_by_key = sa.update(cls.table).where(
+            *(c == sa.bindparam(f"key_{c.name}") for c in key)
+        )
 
     def __init__(self, **values: Any) -> None:
         unknown = values.keys() - self.attrs.keys()
@@ -206,10 +218,10 @@ class Resource:
         self.__dict__.update(values)
 
     @classmethod
-    def load(cls, row: Mapping[Any, Any]) -> Self:
-        """An instance from a database row."""
+    def load(cls, row: Iterable[Any]) -> Self:
+        """An instance from a database row: the table's columns, in order."""
         found = cls.__new__(cls)
-        found.__dict__.update(row)
+        found.__dict__.update(zip(cls.names, row, strict=True))
         return found
 
     @classmethod

@@ -7,6 +7,8 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+# "contract" for what takes away: it waits until no older process is alive.
+phase = "expand"
 
 
 def upgrade() -> None:

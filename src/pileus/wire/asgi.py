@@ -6,7 +6,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 import structlog
 
-from ..core.errors import BadRequest, Fault, TooLarge, Unavailable, UriTooLong
+from ..core.errors import BadRequest, Fault, TimedOut, TooLarge, Unavailable, UriTooLong
 from ..core.types import Version
 from .context import Request, Response
 from .dispatch import Dispatcher, Found
@@ -22,7 +22,7 @@ from .route import Route
 from .service import Service
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Receive = Callable[[], Coroutine[Any, Any, MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 # Called once for every answer: service, route's path, method, status, seconds.
 Observe = Callable[[str, str, str, int, float], None]
@@ -30,6 +30,7 @@ access = structlog.get_logger("pileus.access")
 log = logging.getLogger(__name__)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_URL = 16_384
+_IDLE = 60.0
 _encode = msgspec.json.Encoder().encode
 
 
@@ -37,7 +38,8 @@ class Application:
     """The whole API as one ASGI application.
 
     `extra` answers paths outside every service (discovery of the root, metrics, health): a
-    function of a Request, or None where the path is not one of its own.
+    function of a Request, or None where the path is not one of its own. `idle`: the seconds that
+    a client may be silent in the middle of a request's body before it is dropped.
     """
 
     def __init__(
@@ -46,7 +48,9 @@ class Application:
         extra: Callable[[Request], Response | None],
         observe: Observe,
         threads: int = 16,
+        idle: float = _IDLE,
     ) -> None:
+        self.idle = idle
         self._dispatcher, self._extra, self._observe = dispatcher, extra, observe
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="api")
         # A transfer lasts as long as its client likes: it must not hold up short calls.
@@ -153,13 +157,24 @@ class _Call:
             return response
         self.found = dispatcher.find(self.service, request)
         if self.found.route.stream:
-            request = _streaming(request, self.receive, loop)
+            request = _streaming(request, self._more, loop)
         else:
             _check_length(request, self.service.max_body)
-            body = await _body(self.receive, self.service.max_body)
+            body = await _body(self._more, self.service.max_body)
             request = _with_body(request, body)
         threads = self.app._pool(self.found.route)
         return await loop.run_in_executor(threads, dispatcher.answer, self.found, request, self.id)
+
+    async def _more(self) -> MutableMapping[str, Any]:
+        """The next piece of the body. Raises TimedOut when the client is silent for too long."""
+        try:
+            async with asyncio.timeout(self.app.idle):
+                return await self.receive()
+        except TimeoutError:
+            raise TimedOut(
+                f"Nothing more of the request's body came for {self.app.idle:g} seconds.",
+                headers={"Connection": "close"},
+            ) from None
 
 
 def _no_service(path: str) -> Fault:
@@ -233,7 +248,7 @@ def _with_body(request: Request, body: bytes) -> Request:
 def _streaming(request: Request, receive: Receive, loop: asyncio.AbstractEventLoop) -> Request:
     def chunks() -> Iterator[bytes]:
         while True:
-            message = asyncio.run_coroutine_threadsafe(_next(receive), loop).result()
+            message = asyncio.run_coroutine_threadsafe(receive(), loop).result()
             if message["type"] == "http.disconnect":
                 raise BadRequest("The client has gone away in the middle of its upload.")
             if message.get("body"):
@@ -249,10 +264,6 @@ def _streaming(request: Request, receive: Receive, loop: asyncio.AbstractEventLo
         request.headers,
         chunks=chunks,
     )
-
-
-async def _next(receive: Receive) -> MutableMapping[str, Any]:
-    return await receive()
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

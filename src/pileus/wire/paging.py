@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -133,8 +134,10 @@ def _sort(cls: type[Resource], name: str, down: bool) -> Sort:
 
 def _smallest(kind: "sa.types.TypeEngine[Any]") -> Any:
     if isinstance(kind, sa.DateTime):
-        return sa.literal("1000-01-01 00:00:00.000000")
-    return sa.literal(-(2**62)) if isinstance(kind, sa.Integer | sa.Float) else sa.literal("")
+        return sa.literal(datetime(1000, 1, 1), kind)
+    if isinstance(kind, sa.Integer | sa.Float):
+        return sa.literal(-(2**62), kind)
+    return sa.literal(False) if isinstance(kind, sa.Boolean) else sa.literal("")
 
 
 def _after(sorts: list[Sort], last: Resource) -> "sa.ColumnElement[bool]":

@@ -7,6 +7,7 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 
 def upgrade() -> None:
@@ -51,6 +52,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("desired", schema=None) as batch_op:
         batch_op.create_index("ix_desired_host_revision", ["host", "revision"], unique=False)
+        batch_op.create_index("ix_desired_reported_at", ["reported_at"], unique=False)
 
     op.create_table(
         "flavors",
@@ -99,12 +101,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_floatingips_router_id"), ["router_id"], unique=False)
 
     op.create_table(
-        "flow_subjects",
-        sa.Column("subject", sa.String(length=64), nullable=False),
-        sa.Column("flow_id", sa.String(length=36), nullable=False),
-        sa.PrimaryKeyConstraint("subject", name=op.f("pk_flow_subjects")),
-    )
-    op.create_table(
         "flows",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
@@ -117,13 +113,35 @@ def upgrade() -> None:
         sa.Column("term", sa.BigInteger(), nullable=False),
         sa.Column("wake_at", sa.DateTime(), nullable=False),
         sa.Column("lease_until", sa.DateTime(), nullable=True),
+        sa.Column("owner", sa.String(length=64), nullable=True),
         sa.Column("request_id", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_flows")),
+        sa.UniqueConstraint("subject", name=op.f("uq_flows_subject")),
     )
     with op.batch_alter_table("flows", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_flows_kind"), ["kind"], unique=False)
         batch_op.create_index(batch_op.f("ix_flows_wake_at"), ["wake_at"], unique=False)
+
+    op.create_table(
+        "host_authorities",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("certificate", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_host_authorities")),
+    )
+    op.create_table(
+        "host_certificates",
+        sa.Column("serial", sa.String(length=40), nullable=False),
+        sa.Column("host_id", sa.String(length=36), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("signed_at", sa.DateTime(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("serial", name=op.f("pk_host_certificates")),
+    )
+    with op.batch_alter_table("host_certificates", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_host_certificates_host_id"), ["host_id"], unique=False)
 
     op.create_table(
         "host_revisions",
@@ -220,6 +238,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("server_id", "request_id", name=op.f("pk_instance_actions")),
     )
     op.create_table(
+        "join_tokens",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=True),
+        sa.Column("used_by", sa.String(length=64), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_join_tokens")),
+    )
+    op.create_table(
+        "joined_hosts",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("session", sa.BigInteger(), nullable=False),
+        sa.Column("instance", sa.String(length=64), nullable=False),
+        sa.Column("agent", sa.String(length=64), nullable=False),
+        sa.Column("address", sa.String(length=255), nullable=False),
+        sa.Column("joined_at", sa.DateTime(), nullable=False),
+        sa.Column("connected_at", sa.DateTime(), nullable=True),
+        sa.Column("strays", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_joined_hosts")),
+        sa.UniqueConstraint("host", name=op.f("uq_joined_hosts_host")),
+    )
+    op.create_table(
         "keypairs",
         sa.Column("user_id", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
@@ -237,6 +279,30 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
     )
+    op.create_table(
+        "migrations",
+        sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("server_id", sa.String(length=36), nullable=False),
+        sa.Column("migration_type", sa.String(length=32), nullable=False),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("source_host", sa.String(length=255), nullable=False),
+        sa.Column("dest_host", sa.String(length=255), nullable=False),
+        sa.Column("old_flavor", sa.JSON(), nullable=False),
+        sa.Column("new_flavor", sa.JSON(), nullable=False),
+        sa.Column("old_disks", sa.JSON(), nullable=False),
+        sa.Column("new_disks", sa.JSON(), nullable=False),
+        sa.Column("old_vm_state", sa.String(length=32), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_migrations")),
+    )
+    with op.batch_alter_table("migrations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_migrations_id"), ["id"], unique=False)
+        batch_op.create_index("ix_migrations_server", ["server_id", "status"], unique=False)
+
     op.create_table(
         "networks",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -263,6 +329,12 @@ def upgrade() -> None:
     with op.batch_alter_table("networks", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_networks_project_id"), ["project_id"], unique=False)
 
+    op.create_table(
+        "outcomes",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outcomes")),
+    )
     op.create_table(
         "placement_consumers",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -327,6 +399,12 @@ def upgrade() -> None:
         sa.Column("resource", sa.String(length=64), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("service", "project_id", "resource", name=op.f("pk_quota_limits")),
+    )
+    op.create_table(
+        "root_keys",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("sealed", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_root_keys")),
     )
     op.create_table(
         "routers",
@@ -433,6 +511,8 @@ def upgrade() -> None:
         sa.Column("group_id", sa.String(length=36), nullable=True),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("reboots", sa.BigInteger(), nullable=False),
+        sa.Column("shelved_image", sa.String(length=36), nullable=True),
+        sa.Column("builds", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("updated_at", sa.DateTime(), nullable=False),
         sa.Column("launched_at", sa.DateTime(), nullable=True),
@@ -1061,6 +1141,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_routers_gateway_network_id"))
 
     op.drop_table("routers")
+    op.drop_table("root_keys")
     op.drop_table("quota_limits")
     op.drop_table("quota_guards")
     op.drop_table("placement_traits")
@@ -1074,12 +1155,20 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_placement_consumers_project_id"))
 
     op.drop_table("placement_consumers")
+    op.drop_table("outcomes")
     with op.batch_alter_table("networks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_networks_project_id"))
 
     op.drop_table("networks")
+    with op.batch_alter_table("migrations", schema=None) as batch_op:
+        batch_op.drop_index("ix_migrations_server")
+        batch_op.drop_index(batch_op.f("ix_migrations_id"))
+
+    op.drop_table("migrations")
     op.drop_table("leases")
     op.drop_table("keypairs")
+    op.drop_table("joined_hosts")
+    op.drop_table("join_tokens")
     op.drop_table("instance_actions")
     with op.batch_alter_table("images", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_images_visibility"))
@@ -1095,12 +1184,16 @@ def downgrade() -> None:
     op.drop_table("identity_regions")
     op.drop_table("identity_domains")
     op.drop_table("host_revisions")
+    with op.batch_alter_table("host_certificates", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_host_certificates_host_id"))
+
+    op.drop_table("host_certificates")
+    op.drop_table("host_authorities")
     with op.batch_alter_table("flows", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_flows_wake_at"))
         batch_op.drop_index(batch_op.f("ix_flows_kind"))
 
     op.drop_table("flows")
-    op.drop_table("flow_subjects")
     with op.batch_alter_table("floatingips", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_floatingips_router_id"))
         batch_op.drop_index(batch_op.f("ix_floatingips_project_id"))
@@ -1109,6 +1202,7 @@ def downgrade() -> None:
     op.drop_table("floatingips")
     op.drop_table("flavors")
     with op.batch_alter_table("desired", schema=None) as batch_op:
+        batch_op.drop_index("ix_desired_reported_at")
         batch_op.drop_index("ix_desired_host_revision")
 
     op.drop_table("desired")

@@ -8,6 +8,7 @@ import msgspec
 
 from ..compute.driver import ComputeDriver, GuestSpec, Observation
 from ..network.driver import HostNetwork
+from .moves import Moves
 
 
 def spec_of(spec: Mapping[str, Any]) -> GuestSpec:
@@ -30,13 +31,21 @@ class GuestHandler:
     left by one whose removal was cut short, and goes too.
     """
 
-    def __init__(self, driver: ComputeDriver, network: HostNetwork) -> None:
-        self._driver, self._network = driver, network
+    def __init__(self, driver: ComputeDriver, network: HostNetwork, moves: Moves) -> None:
+        self._driver, self._network, self._moves = driver, network, moves
         self._ports: dict[str, dict[str, str]] = {}  # guest → port → tap
 
     def apply(self, key: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Plug the guest's interfaces and make it so."""
-        wanted = spec_of(spec)
+        """Plug the guest's interfaces and make it so.
+
+        `origin` in the specification says which host has the disks, `offer` that another host may
+        have them.
+        """
+        wanted, offer = spec_of(spec), spec.get("offer")
+        if not offer:
+            self._moves.withdraw(key)
+        if spec.get("origin"):
+            self._moves.fetch(wanted, spec["origin"])
         ports = {nic.port_id: nic.tap for nic in wanted.nics}
         old = self._ports.get(key, {})
         self._ports[key] = old | ports
@@ -46,10 +55,15 @@ class GuestHandler:
         for port in old.keys() - ports.keys():
             self._network.unplug(port, old[port])
         self._ports[key] = ports
-        return state_of(found)
+        state = state_of(found)
+        if not offer:
+            return state
+        live = wanted.generation if spec.get("live") else None
+        return state | {"offer": self._moves.offer(key, offer, live)}
 
     def remove(self, key: str) -> None:
         """Destroy the guest, then take its taps away."""
+        self._moves.withdraw(key)
         self._driver.remove(key)
         for port, tap in self._ports.get(key, {}).items():
             self._network.unplug(port, tap)
@@ -71,4 +85,8 @@ class GuestHandler:
         """What every guest on this host is now."""
         found = {one.id: state_of(one) for one in self._driver.observe()}
         self._sweep(set(found))
+        for key, state in found.items():
+            offer = self._moves.offered(key)
+            if offer is not None:
+                state["offer"] = offer
         return found

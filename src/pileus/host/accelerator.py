@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import select
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Literal
 from pileus.host.daemon import boot_id
 from pileus.host.images.tiny import PROBE_MARKER, Tiny
 from pileus.host.place import Place
+from pileus.host.readable import readable
 
 _DEVICE = Path("/dev/kvm")
 
@@ -98,7 +98,7 @@ def _marker_time(guest: subprocess.Popen[bytes], began: float, patience: float) 
     seen = b""
     with guest.stdout as output:
         while (left := began + patience - time.monotonic()) > 0:
-            if not select.select([output], [], [], left)[0]:
+            if not readable(output.fileno(), left):
                 break
             chunk = os.read(output.fileno(), 4096)
             if not chunk:

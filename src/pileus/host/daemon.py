@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pileus.host.place import HostError, Place
+from pileus.host.readable import readable
 
 # The process records itself before it becomes the daemon, so that no interruption of its starter
 # can leave a daemon that nobody knows of. The pid and start time survive the exec.
@@ -145,7 +145,7 @@ class Daemon:
                 for number, wait in ((signal.SIGTERM, timeout), (signal.SIGKILL, 10.0)):
                     with contextlib.suppress(ProcessLookupError):
                         signal.pidfd_send_signal(handle, number)
-                    if select.select([handle], [], [], wait)[0]:
+                    if readable(handle, wait):
                         break
                 else:
                     raise HostError(f"{self.name} (process {pid}) cannot be killed")

@@ -15,7 +15,10 @@ from pileus.host.place import Place
 
 # The folders in which libvirtd keeps everything. Their paths are compiled in, so an own daemon
 # sees folders of its own there, in a mount namespace of its own.
-_COVERED = ("/etc/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/run/libvirt")
+_COVERED = (
+    *("/etc/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt"),
+    "/run/libvirt",
+)
 
 # libvirtd refuses to start unless these exist, though qemu.conf names others. Debian makes them
 # with the system's libvirtd, which a machine need not have.
@@ -46,7 +49,7 @@ stdio_handler = "file"
 class Libvirtd:
     """The libvirtd of the cloud in `state`. Needs root.
 
-    QEMU runs in its mount namespace and sees the machine's files as they are, but for the four
+    QEMU runs in its mount namespace and sees the machine's files as they are, but for the
     folders of libvirt itself.
     """
 
@@ -58,6 +61,7 @@ class Libvirtd:
             "/etc/libvirt": self._home / "etc",
             "/var/lib/libvirt": self._home / "lib",
             "/var/cache/libvirt": self._home / "cache",
+            "/var/log/libvirt": self._home / "log",
             "/run/libvirt": self.place.run / "libvirt",
         }
         self._folders = folders

@@ -1,16 +1,24 @@
 """An OVN of the cloud's own on one machine: databases, northd and the local controller."""
 
-import os
 from pathlib import Path
 
+from pileus.host.chassis import LOOPBACK, Chassis, Tls
 from pileus.host.command import run
 from pileus.host.daemon import Daemon, listening
 from pileus.host.datapath import Datapath
-from pileus.host.ovs import OpenVSwitch, database, upgrade
+from pileus.host.ovs import database, upgrade
 from pileus.host.place import HostError, Place
 from pileus.host.provider import Provider
 
 _SCHEMAS = Path("/usr/share/ovn")
+# Which addresses the southbound database takes hosts at, and with what, is in the database itself.
+_IN_ITSELF = "db:OVN_Southbound"
+_FOR_HOSTS = (
+    f"--remote={_IN_ITSELF},SB_Global,connections",
+    f"--private-key={_IN_ITSELF},SSL,private_key",
+    f"--certificate={_IN_ITSELF},SSL,certificate",
+    f"--ca-cert={_IN_ITSELF},SSL,ca_cert",
+)
 
 
 class Ovn:
@@ -28,22 +36,22 @@ class Ovn:
         external: str = "172.24.4.1/24",
         *,
         physical: str = "public",
-        encap_ip: str = "127.0.0.1",
+        encap_ip: str = LOOPBACK,
     ) -> None:
         self.place = Place(state)
         self.hostname = hostname
         self.physical = physical
-        self.encap_ip = encap_ip
-        self.switch = OpenVSwitch(self.place)
+        self.chassis = Chassis(
+            self.place,
+            hostname,
+            hostname,
+            encap_ip,
+            mappings=f"{physical}:{Provider.bridge_of(self.place)}",
+        )
+        self.switch = self.chassis.switch
         self.provider = Provider(self.switch, external)
-        self._run = self.place.run / "ovn"
+        self._run = self.chassis.run_folder
         self._files = self.place.state / "ovn"
-        self.env = {
-            **self.switch.env,
-            "OVN_RUNDIR": str(self._run),
-            "OVN_LOGDIR": str(self.place.logs),
-            "OVN_DBDIR": str(self._files),
-        }
         control = self._run / "ovn-northd.ctl"
         self._northd = Daemon(
             self.place,
@@ -53,19 +61,8 @@ class Ovn:
                 *(f"--unixctl={control}", "-vconsole:warn"),
             ),
             lambda: listening(control),
-            self.env,
+            self.chassis.env,
         )
-        self._controller = Daemon(
-            self.place,
-            "ovn-controller",
-            ("ovn-controller", self.switch.remote, "-vconsole:warn"),
-            lambda: listening(self._controller_socket()),
-            self.env,
-        )
-
-    def _controller_socket(self) -> Path:
-        # This one daemon takes no path for it.
-        return self._run / f"ovn-controller.{self._controller.pid()}.ctl"
 
     @property
     def northbound(self) -> str:
@@ -85,7 +82,7 @@ class Ovn:
     @property
     def integration(self) -> str:
         """The bridge into which guests' taps are plugged."""
-        return f"pi{self.place.tag}"
+        return self.chassis.integration
 
     @property
     def datapath(self) -> Datapath:
@@ -115,26 +112,11 @@ class Ovn:
         Raises HostError.
         """
         self._run.mkdir(parents=True, exist_ok=True)
-        self.switch.run_folder.mkdir(parents=True, exist_ok=True)
-        started = [self._start_database("nb"), self._start_database("sb")]
-        started.append(self.switch.start_database())
-        settings = {
-            "system-id": self.hostname,
-            "hostname": self.hostname,
-            "ovn-remote": self.southbound,
-            "ovn-encap-type": "geneve",
-            "ovn-encap-ip": self.encap_ip,
-            "ovn-bridge": self.integration,
-            "ovn-bridge-datapath-type": self.datapath,
-            "ovn-bridge-mappings": f"{self.physical}:{self.provider.name}",
-        }
-        words = [f'external-ids:{key}="{value}"' for key, value in settings.items()]
-        self.switch.vsctl("--no-wait", "set", "Open_vSwitch", ".", *words)
-        started.append(self.switch.start())
-        self.switch.bridge(self.integration)
-        self.switch.vsctl("set", "bridge", self.integration, "fail_mode=secure")
+        started = [self._start_database("nb"), self._start_database("sb", *_FOR_HOSTS)]
+        started.append(self.chassis.start_switch())
+        self.chassis.follow(self.southbound)
         self.provider.start()
-        started += [self._northd.start(), self._controller.start()]
+        started += [self._northd.start(), self.chassis.controller.start()]
         if any(started):
             self._wait_for_chassis()
         return any(started)
@@ -144,26 +126,66 @@ class Ovn:
 
         The databases stay in `state`, so that the next start finds the network as it was.
         """
-        self._controller.stop()
+        self.chassis.controller.stop()
         self._northd.stop()
         self.provider.stop()
-        self.switch.stop()
+        self.chassis.stop()
         for name in ("ovsdb-sb", "ovsdb-nb"):
             Daemon(self.place, name, ()).stop()
 
     def uninstall(self) -> None:
         """Stop, and undo what was set on the machine itself."""
         self.stop()
+        self.chassis.uninstall()
         self.provider.uninstall()
 
     def daemons(self) -> list[Daemon]:
         """All six daemons; the databases come first."""
-        servers = [Daemon(self.place, f"ovsdb-{name}", ()) for name in ("nb", "sb", "switch")]
-        return [*servers, self.switch.daemon, self._northd, self._controller]
+        nb, sb = (Daemon(self.place, f"ovsdb-{name}", ()) for name in ("nb", "sb"))
+        database, switch, controller = self.chassis.daemons()
+        return [nb, sb, database, switch, self._northd, controller]
 
-    def _start_database(self, name: str) -> bool:
+    def admit(self, address: str, port: int, tls: Tls) -> None:
+        """Let hosts with a certificate of the authority in `tls` use the southbound database.
+
+        Each may change there what OVN lets a controller change, and of hosts only itself: the one
+        that its certificate names. Raises HostError.
+        """
+        files = [str(file) for file in (tls.key, tls.certificate, tls.authority)]
+        shown = self.sbctl("get-ssl")
+        if not all(file in shown for file in files):  # new contents it finds by itself
+            self.sbctl("set-ssl", *files)
+        target = f"pssl:{port}:{f'[{address}]' if ':' in address else address}"
+        if self.sbctl("get-connection").split()[1:] != ['role="ovn-controller"', target]:
+            self.sbctl("--inactivity-probe=30000", "set-connection", "role=ovn-controller", target)
+        status = self.sbctl("--bare", "--columns=status", "list", "Connection")
+        if f"bound_port={port}" in status.replace('"', ""):
+            return
+        try:
+            self.sbctl("wait-until", "Connection", ".", f"status:bound_port={port}", timeout=10)
+        except HostError:
+            raise HostError(
+                f"the southbound database cannot listen at {address} port {port}, which is the one"
+                " after the agent port: free it, or choose another agent port"
+            ) from None
+
+    def hosts(self) -> set[str]:
+        """The names by which OVN knows its hosts, this one among them. Raises HostError."""
+        return set(self.sbctl("--bare", "--columns=name", "list", "Chassis").split())
+
+    def forget_host(self, name: str) -> None:
+        """Have OVN forget a host that is gone for good. Raises HostError."""
+        self.sbctl("--if-exists", "chassis-del", name)
+
+    def shut(self) -> None:
+        """Let no host but this one use the southbound database. Raises HostError."""
+        if self.sbctl("get-connection").strip():
+            self.sbctl("del-connection", "--", "del-ssl")
+
+    def _start_database(self, name: str, *options: str) -> bool:
         file, schema = self._files / f"{name}.db", _SCHEMAS / f"ovn-{name}.ovsschema"
-        server = database(self.place, f"ovsdb-{name}", file, schema, self._run / f"{name}.sock")
+        socket = self._run / f"{name}.sock"
+        server = database(self.place, f"ovsdb-{name}", file, schema, socket, *options)
         upgrade(server, file, schema)
         return server.start()
 
@@ -171,12 +193,7 @@ class Ovn:
         self.nbctl("--wait=sb", "sync")
         # wait-until is ovs-vsctl's, and ovn-sbctl has it too: no polling.
         self.sbctl("wait-until", "Chassis", self.hostname, f'name="{self.hostname}"')
-        control = str(self._controller_socket())
-        state = run(
-            *("ovn-appctl", "-t", control, "connection-status"), env={**os.environ, **self.env}
-        )
-        if state.strip() != "connected":
-            raise HostError(
-                f"ovn-controller is {state.strip()!r} to {self.southbound};"
-                f" see {self._controller.log}"
-            )
+        state = self.chassis.connection()
+        if state != "connected":
+            log = self.chassis.controller.log
+            raise HostError(f"ovn-controller is {state!r} to {self.southbound}; see {log}")

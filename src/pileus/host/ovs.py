@@ -5,6 +5,7 @@ import fcntl
 import os
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from pileus.host import datapath
@@ -16,7 +17,9 @@ _NETDEV = "ovs-netdev"
 _SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 
 
-def database(place: Place, name: str, file: Path, schema: Path, socket: Path) -> Daemon:
+def database(
+    place: Place, name: str, file: Path, schema: Path, socket: Path, *options: str
+) -> Daemon:
     """The daemon that serves the OVSDB `file` at the unix `socket`, made or upgraded if needed."""
     if not schema.exists():
         raise HostError(f"{schema} is missing: install Open vSwitch and OVN")
@@ -28,7 +31,7 @@ def database(place: Place, name: str, file: Path, schema: Path, socket: Path) ->
         run("ovsdb-tool", "create", str(half), str(schema))
         half.rename(file)
     command = ["ovsdb-server", str(file), f"--remote=punix:{socket}", "-vconsole:warn"]
-    command += [f"--unixctl={socket.with_suffix('.ctl')}"]
+    command += [f"--unixctl={socket.with_suffix('.ctl')}", *options]
     return Daemon(place, name, tuple(command), ready=lambda: listening(socket))
 
 
@@ -38,6 +41,17 @@ def upgrade(daemon: Daemon, file: Path, schema: Path) -> None:
         "yes\n"
     ):
         run("ovsdb-tool", "convert", str(file), str(schema))
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    # The folder itself is locked, so that no file is left behind.
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def holder(device: str) -> int | None:
@@ -94,6 +108,10 @@ class OpenVSwitch:
         """Run ovs-vsctl on this switch; waits until the switch has done it. Raises HostError."""
         return run("ovs-vsctl", f"--db={self.remote}", f"--timeout={timeout}", *words)
 
+    def appctl(self, *words: str) -> str:
+        """Run ovs-appctl on the switch's daemon; its answer. Raises HostError."""
+        return run("ovs-appctl", "-t", str(self._control), *words)
+
     def start_database(self) -> bool:
         """Start the database server unless it runs; true when it had to be started."""
         server = database(self.place, "ovsdb-switch", self._file, _SCHEMA, self.socket)
@@ -112,8 +130,7 @@ class OpenVSwitch:
             return True
         # The data path in userspace always makes a device called ovs-netdev, which nothing uses
         # but which keeps a second switch from starting. So it gets this cloud's name.
-        with Path("/run/pileus/ovs-netdev.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _one_at_a_time(self.place.run.parent):
             if _exists(_NETDEV):
                 if (other := holder(_NETDEV)) is not None:
                     raise HostError(
@@ -175,7 +192,7 @@ class OpenVSwitch:
 
     def _sweep(self) -> None:
         """Remove the devices of bridges that a killed switch in userspace left behind."""
-        for kind in ("pi", "px", "pn"):
+        for kind in ("pi", "px", "pn", "pt", "pk"):
             name = f"{kind}{self.place.tag}"
             if Path(f"/sys/class/net/{name}/tun_flags").exists():
                 run("ip", "link", "delete", name)

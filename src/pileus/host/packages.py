@@ -4,11 +4,12 @@ import contextlib
 import json
 import os
 import shutil
-import stat
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pileus.host import apt
 from pileus.host.daemon import same_process
 from pileus.host.place import HostError, Place
 
@@ -17,9 +18,6 @@ NEEDED = (
     *("openvswitch-switch", "ovn-central", "ovn-host", "nftables", "iproute2", "ethtool", "kmod"),
     *("e2fsprogs", "genisoimage", "mmdebstrap", "xz-utils"),
 )
-# To build the Python bindings of libvirt against the libvirt that is installed.
-NEEDED_TO_BUILD = ("libvirt-dev", "pkg-config", "gcc", "libc6-dev", "python3-dev")
-
 # The system's own services in these packages; the cloud runs daemons of its own instead.
 _SERVICES = {
     "openvswitch-switch": ("openvswitch-switch",),
@@ -27,13 +25,11 @@ _SERVICES = {
     "ovn-host": ("ovn-host",),
 }
 
-_POLICY = Path("/usr/sbin/policy-rc.d")
-_MARK = "# Made by pileus for the length of one installation"
-
 
 def missing(wanted: Sequence[str] = NEEDED) -> list[str]:
-    """Those of `wanted` that are not installed, in their order."""
-    return [name for name in wanted if name not in _installed(wanted)]
+    """Those of `wanted` that are not installed, or only half, in their order."""
+    found = apt.states(*wanted)
+    return [name for name in wanted if found.get(name) != "installed"]
 
 
 def install(
@@ -42,57 +38,69 @@ def install(
     """Install what is missing of `wanted` and return what was added, dependencies included.
 
     Services of the packages are not started: the cloud runs its own. What was added is recorded
-    in `state`, for `uninstall`. `say` hears a line at each step. Raises HostError.
+    in `state`, for `uninstall`. An installation that was broken off is finished first. `say` hears
+    a line at each step. Raises HostError.
     """
     lacking = missing(wanted)
     if not lacking:
+        if os.geteuid() == 0:
+            apt.forget_policy()
         return []
     if os.geteuid() != 0:
-        raise HostError(f"these packages are missing: {' '.join(lacking)}; install them as root")
-    with _no_services():
-        say("packages: fetching the lists")
-        _apt("update")
-        words = ("--no-install-recommends", "--no-install-suggests", "install", *lacking)
-        before = _all_installed()
-        plan = {
-            line.split()[1] for line in _apt("--simulate", *words).splitlines() if "Inst " in line
-        }
-        # Recorded first, so that also a broken-off installation can be taken away.
-        _remember(state, sorted(plan - before))
-        say(f"packages: installing {' '.join(lacking)}")
-        _apt(*words)
-    added = sorted(_all_installed() - before)
-    _disable_services(added)
-    return added
+        raise HostError(
+            f"Debian packages are missing; as root: apt-get install {' '.join(lacking)}"
+        )
+    with apt.alone() as debian:
+        try:
+            if debian.mend():
+                say("packages: an installation was broken off; finished it")
+            say("packages: fetching the lists")
+            debian.run("update")
+            words = ("--no-install-recommends", "--no-install-suggests", "install", *lacking)
+            before = _present()
+            lines = (line.split() for line in apt.plan(*words).splitlines())
+            plan = {words[1] for words in lines if words[:1] == ["Inst"]}
+            # Recorded first, so that also a broken-off installation can be taken away.
+            _remember(state, sorted(plan - before))
+            say(f"packages: installing {' '.join(lacking)}")
+            debian.run(*words)
+        finally:
+            _disable_services(ours(state))
+    return sorted(_present() - before)
 
 
 def ours(state: Path) -> list[str]:
-    """The packages that `install` added for this cloud and that are still there."""
+    """The packages that `install` added for this cloud and of which something is still there."""
     with contextlib.suppress(FileNotFoundError):
         recorded: list[str] = json.loads(_record(state).read_text())
-        still = _all_installed()
-        return [name for name in recorded if name in still]
+        still = apt.states()
+        return [name for name in recorded if still.get(name, "not-installed") != "not-installed"]
     return []
 
 
 def uninstall(state: Path, say: Callable[[str], None] = lambda _: None) -> list[str]:
-    """Purge exactly the packages that `install` added; the names of those removed.
+    """Purge the packages that `install` added; the names of those removed.
 
     One that something else on the machine needs by now stays, and all of them while another cloud
-    runs here. Raises HostError.
+    runs here; `say` hears of it. Raises HostError.
     """
+    apt.forget_policy()
     mine = ours(state)
     if mine and (others := _other_clouds(state)):
         say(f"packages: kept, because another cloud runs on this machine ({', '.join(others)})")
         return []
+    going: list[str] = []
     if mine:
-        going = _removable(mine)
-        say(f"packages: removing {len(going)} of the {len(mine)} that were installed for the cloud")
-        if going:
-            _apt("purge", *going)
-        mine = going
+        with apt.alone() as debian:
+            debian.mend()
+            mine = ours(state)
+            going = _removable(mine)
+            if going:
+                debian.run("purge", *going)
+    if kept := [name for name in mine if name not in going]:
+        say(f"packages: kept, because others need them by now: {' '.join(kept)}")
     _record(state).unlink(missing_ok=True)
-    return mine
+    return going
 
 
 def _other_clouds(state: Path) -> list[str]:
@@ -109,16 +117,17 @@ def _other_clouds(state: Path) -> list[str]:
 
 def _disable_services(added: Sequence[str]) -> None:
     """Keep services of packages that were just added from starting at the next boot."""
-    units = [unit for name in added for unit in _SERVICES.get(name, ())]
-    if units and shutil.which("systemctl"):
-        subprocess.run(["systemctl", "disable", *units], check=False, capture_output=True)
+    for unit in (unit for name in added for unit in _SERVICES.get(name, ())):
+        for command in (["systemctl", "disable", unit], ["update-rc.d", unit, "disable"]):
+            if shutil.which(command[0]):
+                subprocess.run(command, check=False, capture_output=True)
 
 
 def _removable(mine: Sequence[str]) -> list[str]:
     """Those of `mine` whose removal takes nothing away that is not in `mine`."""
     going = list(mine)
     while going:
-        plan = _apt("--simulate", "purge", *going)
+        plan = apt.plan("purge", *going)
         taken = {line.split()[1] for line in plan.splitlines() if line.startswith("Purg ")}
         foreign = taken - set(going)
         if not foreign:
@@ -129,7 +138,7 @@ def _removable(mine: Sequence[str]) -> list[str]:
 
 
 def _taken_with(name: str) -> set[str]:
-    plan = _apt("--simulate", "purge", name)
+    plan = apt.plan("purge", name)
     return {line.split()[1] for line in plan.splitlines() if line.startswith("Purg ")}
 
 
@@ -139,64 +148,26 @@ def _record(state: Path) -> Path:
 
 def _remember(state: Path, added: Sequence[str]) -> None:
     record = _record(state)
-    record.parent.mkdir(parents=True, exist_ok=True)
+    record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = json.loads(record.read_text()) if record.exists() else []
     half = record.with_suffix(".new")
     half.write_text(json.dumps(sorted({*known, *added}), indent=1) + "\n")
     half.rename(record)
 
 
-def _query(*names: str) -> set[str]:
-    """Installed packages among `names` (all, when none is named)."""
-    answer = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\n", *names],
-        check=False,  # it fails when one of the names is unknown, and still tells of the others
-        capture_output=True,
-        text=True,
-    )
-    lines = (line.partition(" ") for line in answer.stdout.splitlines())
-    return {name for status, _, name in lines if status == "installed"}
+def _present() -> set[str]:
+    """Every package of which more than its settings is on the machine."""
+    gone = ("not-installed", "config-files")
+    return {name for name, state in apt.states().items() if state not in gone}
 
 
-def _installed(wanted: Sequence[str]) -> set[str]:
-    return _query(*wanted)
-
-
-def _all_installed() -> set[str]:
-    return _query()
-
-
-def _apt(*words: str) -> str:
-    command = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", *words]
-    done = subprocess.run(
-        command,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"},
-    )
-    if done.returncode:
-        tail = "\n".join(done.stdout.splitlines()[-15:])
-        raise HostError(f"{' '.join(command)} failed ({done.returncode}):\n{tail}")
-    return done.stdout
-
-
-@contextlib.contextmanager
-def _no_services() -> Iterator[None]:
-    """Keep packages from starting their services, by the means that Debian's policy provides.
-
-    Where the administrator has a policy already, theirs is kept and put back afterwards.
-    """
-    kept = _POLICY.with_name("policy-rc.d.before-pileus")
-    if _POLICY.exists() and _MARK not in _POLICY.read_text(errors="replace"):
-        shutil.move(_POLICY, kept)
+def _main(state: str, *names: str) -> None:
+    """For the Makefile, before there is an environment with the command `pileus`."""
     try:
-        _POLICY.write_text(f"#!/bin/sh\n{_MARK}.\nexit 101\n")
-        _POLICY.chmod(_POLICY.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-        yield
-    finally:
-        _POLICY.unlink(missing_ok=True)
-        if kept.exists():
-            shutil.move(kept, _POLICY)
+        install(Path(state), names, print)
+    except HostError as wrong:
+        sys.exit(str(wrong))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

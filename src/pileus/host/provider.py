@@ -2,12 +2,11 @@
 
 import ipaddress
 import shutil
-from pathlib import Path
 
+from pileus.host import forwarding
 from pileus.host.command import run
 from pileus.host.ovs import OpenVSwitch
-
-_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+from pileus.host.place import Place
 
 
 class Provider:
@@ -16,9 +15,13 @@ class Provider:
     def __init__(self, switch: OpenVSwitch, cidr: str) -> None:
         self.switch = switch
         self.interface = ipaddress.ip_interface(cidr)
-        self.name = f"px{switch.place.tag}"
+        self.name = self.bridge_of(switch.place)
         self.table = f"pileus_{switch.place.tag}"
-        self._forwarded = switch.place.state / "ovs" / "ip_forward"
+
+    @staticmethod
+    def bridge_of(place: Place) -> str:
+        """The name of the provider bridge of the cloud in `place`."""
+        return f"px{place.tag}"
 
     @property
     def leads_out(self) -> bool:
@@ -44,16 +47,10 @@ class Provider:
     def uninstall(self) -> None:
         """Stop, and switch forwarding off again if it was this cloud that switched it on."""
         self.stop()
-        if self._forwarded.exists():
-            # Another cloud that came later found forwarding switched on, and still needs it.
-            if "pileus_" not in run("nft", "list", "tables"):
-                _FORWARD.write_text("0\n")
-            self._forwarded.unlink()
+        forwarding.switch_off(self.switch.place)
 
     def _lead_out(self) -> None:
-        if _FORWARD.read_text().strip() == "0":
-            self._forwarded.touch()
-            _FORWARD.write_text("1\n")
+        forwarding.switch_on(self.switch.place)
         self._nft(
             # The first two lines make the rest replace what stood there before.
             f"table ip {self.table}\n"

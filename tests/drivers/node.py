@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pileus.agent.guests import GuestHandler
 from pileus.agent.metadata import MetadataHandler
+from pileus.agent.moves import Moves
 from pileus.compute.driver import GuestSpec
 from pileus.compute.drivers.libvirt import LibvirtCompute
 from pileus.host.images import tiny
@@ -109,7 +110,9 @@ class Node:
             self.ovn.switch_remote, self.ovn.integration, self._answer, userspace
         )
         self.network.apply([Change((kind, it.id), 1, it) for kind, it in _TOPOLOGY])
-        self.guests = GuestHandler(self.compute, self.host_network)
+        self.guests = GuestHandler(
+            self.compute, self.host_network, Moves(self.compute, lambda: "127.0.0.1")
+        )
         served = {"port_id": META[0], "mac": META[1], "cidrs": META[2]}
         MetadataHandler(self.host_network).apply(NET, served)
 

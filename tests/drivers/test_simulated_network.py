@@ -62,3 +62,35 @@ def test_ten_thousand_ports_one_by_one_take_little_time() -> None:
         host.plug(port.id, f"tap{number}", port.mac, 1500)
     assert len(network.ports_up()) == 10_000
     assert time.process_time() - start < 5
+
+
+def _with_ports(*ids: str) -> tuple[SimulatedNetwork, SimulatedHostNetwork]:
+    network = SimulatedNetwork()
+    host = SimulatedHostNetwork("h", network, lambda *_: (200, "", b""))
+    network.apply([Change(("switch", "n"), 1, SWITCH)])
+    for id in ids:
+        port = SwitchPort(id, "n", "guest", "fa:16:3e:00:00:01", ())
+        network.apply([Change(("port", id), 1, port)])
+        host.plug(id, "tap0", port.mac, 1500)
+    return network, host
+
+
+def test_it_tells_which_ports_have_moved() -> None:
+    network, host = _with_ports("p0", "p1", "p2")
+    moment, _ = network.moved(0)
+
+    host.unplug("p1", "tap0")
+
+    now, moved = network.moved(moment)
+    assert moved == ["p1"]
+    assert network.where(["p0", "p1"]) == {"p0": "h"}
+    assert network.moved(now) == (now, [])
+
+
+def test_it_says_so_when_it_has_forgotten_what_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pileus.network.drivers.simulated._REMEMBERED", 2)
+
+    network, _ = _with_ports("p0", "p1", "p2")
+
+    assert network.moved(0) == (3, None)
+    assert network.moved(1) == (3, ["p2", "p1"])

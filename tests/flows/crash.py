@@ -18,10 +18,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pileus import agent, compute
+from pileus import agent, compute, network
 from pileus.agent import LocalChannel
 from pileus.agent.guests import GuestHandler
 from pileus.agent.metadata import MetadataHandler
+from pileus.agent.moves import Moves
+from pileus.agent.snapshots import SnapshotHandler
 from pileus.app import INVARIANTS, App, build
 from pileus.config import Config
 from pileus.core import desired, engine, flow
@@ -35,6 +37,7 @@ from pileus.core.policy import Credentials
 from pileus.machine import Machine, simulated
 from pileus.wire.context import Request
 from pileus.wire.dispatch import Dispatcher
+from pileus.wire.service import Service
 
 OWNER = Credentials(
     user_id="owner",
@@ -42,7 +45,9 @@ OWNER = Credentials(
     roles=frozenset({"admin", "manager", "member", "reader"}),
 )
 _FOLDERS = (Path(compute.__file__).parent / "flows",)
-_FILES = {engine.__file__, flow.__file__, str(Path(agent.__file__).parent / "guests.py")}
+_AGENT = Path(agent.__file__).parent
+_HANDLERS = {str(_AGENT / "guests.py"), str(_AGENT / "snapshots.py")}
+_FILES = {engine.__file__, flow.__file__, *_HANDLERS}
 
 
 _STRIDE = 7
@@ -64,13 +69,14 @@ class TickingClock(ManualClock):
 class World:
     """One cloud over many lives of its process."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, database: str = "") -> None:
         self.config = Config(
             state=state,
             simulate=True,
             admin_password="admin-secret",
             demo_password="demo-secret",
             host="host-1",
+            database=database,
         )
         self.clock = TickingClock()
         self.calls = 0
@@ -84,26 +90,36 @@ class World:
         self.app = build(self.config, self.machine, self.clock)
         channel = LocalChannel(self.app.db, self.config.host, {"guest": compute.observed})
         self._channel, self._seen = channel, 0
+        self._moves = Moves(self.machine.moves, lambda: "127.0.0.1", self.machine.hand_over)
         self._handlers: dict[str, Any] = {
-            "guest": GuestHandler(self.machine.compute, self.machine.host_network),
+            "guest": GuestHandler(self.machine.compute, self.machine.host_network, self._moves),
             "metadata": MetadataHandler(self.machine.host_network),
+            "snapshot": SnapshotHandler(self.machine.copies, self.machine.upstairs),
         }
 
     def die(self) -> None:
         """The process is gone, with all that it only remembered."""
+        self._moves.close()
         self.app.db.close()
         self.live()
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """The compute API's answer to an admin's request, without HTTP."""
+        return self._call(compute.SERVICE, method, f"/v2.1{path}", body)
+
+    def network(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """The network API's answer."""
+        return self._call(network.SERVICE, method, f"/v2.0{path}", body)
+
+    def _call(self, service: Service, method: str, path: str, body: Any) -> tuple[int, Any]:
         self.calls += 1
-        dispatcher = Dispatcher([compute.SERVICE], self.app.parts, lambda _token: OWNER)
+        dispatcher = Dispatcher([service], self.app.parts, lambda _token: OWNER)
         headers = {"x-auth-token": "owner", "openstack-api-version": "compute 2.90"}
         data = b"" if body is None else json.dumps(body).encode()
-        request = Request(method, f"/v2.1{path}", "http://cloud", (), headers, data)
+        request = Request(method, path, "http://cloud", (), headers, data)
         request_id = f"req-{self.calls:08x}-0000-4000-8000-000000000000"
         try:
-            found = dispatcher.find(compute.SERVICE, request)
+            found = dispatcher.find(service, request)
             answer = dispatcher.answer(found, request, request_id)
         except Fault as fault:
             return fault.status, fault.message
@@ -156,7 +172,7 @@ class World:
             self.app.engine.settle()
             acted = self.act()
             for loop in self.app.loops:
-                if loop.name.startswith("network"):
+                if loop.name.startswith(("network", "image")):
                     loop.work()
             if not acted and not self.app.db.read(lambda tx: tx.exists(FlowRow)):
                 return

@@ -6,62 +6,14 @@ import pytest
 
 from pileus import compute
 from pileus.core.backend import Broken, Busy, Refused
-from pileus.core.ids import derived
-from pileus.first_image import NAME
 
 from .crash import World, everywhere
-
-
-def make(world: World, **more: Any) -> str:
-    """Ask for a server and return its id; nothing has been done for it yet."""
-    body = {
-        "name": "crash",
-        "flavorRef": "42",
-        "imageRef": derived("first image", world.config.seed, NAME),
-        "networks": "none",
-        **more,
-    }
-    status, answer = world.call("POST", "/servers", {"server": body})
-    assert status == 202, answer
-    return str(answer["server"]["id"])
-
-
-def made(world: World) -> str:
-    """A server that is active."""
-    server_id = make(world)
-    world.settle()
-    assert show(world, server_id)["status"] == "ACTIVE"
-    return server_id
-
-
-def show(world: World, server_id: str) -> dict[str, Any]:
-    status, answer = world.call("GET", f"/servers/{server_id}")
-    assert status == 200, answer
-    return dict(answer["server"])
-
-
-def do(world: World, server_id: str, **action: Any) -> str:
-    status, answer = world.call("POST", f"/servers/{server_id}/action", action)
-    assert status == 202, answer
-    return server_id
-
-
-def gone(world: World, server_id: str) -> None:
-    """Nothing of the server is left anywhere."""
-    assert world.call("GET", f"/servers/{server_id}")[0] == 404
-    assert world.machine.compute.observe() == []
-    assert not world.machine.host_network.plugged()
-    clean(world)
-
-
-def clean(world: World) -> None:
-    assert world.audit() == []
-
-
-def remove(world: World, server_id: str) -> None:
-    assert world.call("DELETE", f"/servers/{server_id}")[0] == 204
-    world.settle()
-    gone(world, server_id)
+from .servers import clean, do, gone, made, make, remove, show
+from .test_evacuate import FLOWS as EVACUATIONS
+from .test_live import FLOWS as LIVE
+from .test_move import FLOWS as MOVES
+from .test_resize import FLOWS as RESIZES
+from .test_shelve import FLOWS as SHELVES
 
 
 def test_a_create_that_crashes_anywhere_ends_active(world: World) -> None:
@@ -105,6 +57,7 @@ def test_a_delete_right_after_the_create_crashes_anywhere(world: World) -> None:
     [
         ({"os-stop": None}, "SHUTOFF"),
         ({"pause": None}, "PAUSED"),
+        ({"suspend": None}, "SUSPENDED"),
         ({"reboot": {"type": "HARD"}}, "ACTIVE"),
     ],
 )
@@ -228,4 +181,15 @@ def test_every_flow_of_the_service_is_crashed_here() -> None:
         "server.create",
         "server.delete",
         "server.power",
+        "server.rebuild",
+        "server.snapshot",
+        "server.attach_interface",
+        "server.detach_interface",
+        "server.rescue",
+        "server.unrescue",
+        *SHELVES,
+        *RESIZES,
+        *MOVES,
+        *LIVE,
+        *EVACUATIONS,
     }

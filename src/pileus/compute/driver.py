@@ -4,12 +4,13 @@ A driver makes one host's guests match the specifications that it is given. It k
 its own beyond the hypervisor's, and never sees a row, a request or the database.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
-Power = Literal["running", "shutoff", "paused", "crashed", "absent"]
+Power = Literal["running", "shutoff", "paused", "suspended", "crashed", "absent"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,9 @@ class Disk:
     `image` names the image whose bytes the disk starts with; None makes an empty disk.
     """
 
-    name: str  # "disk" (the root disk), "disk.eph0", "disk.swap": also the overlay's file name
+    # "disk" (the root disk), "disk.eph0", "disk.swap", "disk.rescue" (booted from, if it is there):
+    # also the overlay's file name
+    name: str
     size_gb: int
     image: str | None = None
     bus: Literal["virtio", "ide", "scsi"] = "virtio"
@@ -52,11 +55,20 @@ class GuestSpec:
     memory_mb: int
     disks: tuple[Disk, ...]
     nics: tuple[Nic, ...]
-    power: Literal["running", "shutoff", "paused"] = "running"
+    # "suspended": off, with what was in its memory kept on the host's disk.
+    power: Literal["running", "shutoff", "paused", "suspended"] = "running"
     # How many times this guest has been asked to reboot. A driver that has seen fewer reboots it
     # once, in the manner named, and remembers the count with the guest.
     reboots: int = 0
     reboot: Literal["soft", "hard"] = "hard"
+    # How many times it has been built anew. A driver that has made fewer throws the disks away and
+    # makes them again, and remembers the count with the guest.
+    builds: int = 0
+    # A name under which the disks are set aside as they are when this is first asked, the guest
+    # being off for that moment. What was set aside under any other name is dropped, except under
+    # `back`: disks set aside under that name are put back first, in place of the present ones.
+    kept: str = ""
+    back: str = ""
     # Files of the config drive (path → content); empty: no drive. A path that ends in ;base64 has
     # its content so encoded, and is without that ending in the drive.
     config_drive: Mapping[str, str] = field(default_factory=dict)
@@ -101,6 +113,64 @@ class ImageFiles(Protocol):
         ...
 
 
+class DiskCopies(Protocol):
+    """The ability of a driver to read a guest's disk as it is at one moment."""
+
+    def copied(self, guest_id: str, disk: str) -> AbstractContextManager[Iterable[bytes]]:
+        """The bytes of a qcow2 file of its own that holds what the guest's disk holds now.
+
+        The guest goes on meanwhile. What the copy takes on the host is gone with the block, and
+        with the guest; what a killed process left of one is gone with the next. Raises Refused
+        when there is no such guest or disk, Busy and Broken.
+        """
+        ...
+
+
+class DiskMoves(Protocol):
+    """The ability of a driver to give a guest's disks to another host, and to take them over."""
+
+    def leaving(self, guest_id: str, live: bool = False) -> Sequence[tuple[str, int]]:
+        """Names and bytes of the files that hold the disks of a guest that is off.
+
+        live: it may also run, of a driver that can hand it over. Raises Refused when there is no
+        such guest, or when it is not off.
+        """
+        ...
+
+    def read(self, guest_id: str, name: str) -> AbstractContextManager[Iterable[bytes]]:
+        """The bytes of one of those files. Raises Refused, Broken."""
+        ...
+
+    def arrived(self, guest_id: str, move: str) -> bool:
+        """Whether the disks of this move have been taken over."""
+        ...
+
+    def wants(self, spec: GuestSpec, name: str, size: int) -> bool:
+        """Whether the file is needed from the other host; an image may be here already."""
+        ...
+
+    def arrive(
+        self, spec: GuestSpec, move: str, files: Iterable[tuple[str, Iterable[bytes]]]
+    ) -> None:
+        """Take the disks over, all or none; iterating may raise, and then nothing is kept.
+
+        What a killed process left of an earlier try is gone with the next, and with the guest.
+        """
+        ...
+
+
+class HandOver(Protocol):
+    """The ability of a driver to let a running guest go on at another host."""
+
+    def hand_over(self, guest_id: str, generation: int) -> None:
+        """Stop the guest here for good, so that it can go on elsewhere.
+
+        From then on only a newer generation makes it run here again, whatever happens to the
+        process. Twice is the same as once. Raises Refused when it has another generation.
+        """
+        ...
+
+
 class ComputeDriver(Protocol):
     """One host's hypervisor. Every call may be repeated; an absent thing is already removed."""
 
@@ -127,4 +197,16 @@ class ComputeDriver(Protocol):
 
     def console_log(self, guest_id: str) -> bytes:
         """All that the guest has written to its serial console; empty when there is none."""
+        ...
+
+
+@runtime_checkable
+class GuestFolders(Protocol):
+    """What a driver can do that keeps guests' disks in folders of their own."""
+
+    def folders(self) -> Mapping[str, Path]:
+        """The folder of every guest that has one on this host, whether the guest is there or not.
+
+        `ComputeDriver.remove` removes a folder though its guest is gone.
+        """
         ...

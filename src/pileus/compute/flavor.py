@@ -73,11 +73,28 @@ def usable(project_id: str) -> "sa.ColumnElement[bool]":
 
 def find(ctx: Context, key: str) -> Flavor:
     """The flavor, if the caller's project may see it. Raises NotFound."""
-    where = [] if "admin" in ctx.who.roles else [usable(ctx.who.project_id)]
-    flavor = ctx.tx.one(Flavor, Flavor.id == key, *where)
-    if flavor is None:
+    flavor = ctx.tx.get(Flavor, key)
+    if flavor is None or not (
+        flavor.is_public
+        or "admin" in ctx.who.roles
+        or ctx.tx.get(FlavorAccess, flavor.id, ctx.who.project_id)
+    ):
         raise NotFound(f"Flavor {key[:255]} could not be found.")
     return flavor
+
+
+def kept(flavor: Flavor) -> dict[str, Any]:
+    """What a server keeps of its flavor."""
+    return {
+        "id": flavor.id,
+        "name": flavor.name,
+        "vcpus": flavor.vcpus,
+        "ram": flavor.ram,
+        "disk": flavor.disk,
+        "ephemeral": flavor.ephemeral,
+        "swap": flavor.swap,
+        "extra_specs": flavor.extra_specs,
+    }
 
 
 def links(ctx: Context, flavor_id: str) -> list[dict[str, str]]:
@@ -190,7 +207,7 @@ def update(ctx: Context) -> object:
 def delete(ctx: Context) -> object:
     """Remove a flavor; servers of it stay."""
     flavor = find(ctx, ctx.params["flavor_id"])
-    ctx.tx.remove_where(FlavorAccess, FlavorAccess.flavor_id == flavor.id)
+    ctx.tx.remove_where(FlavorAccess, flavor_id=flavor.id)
     ctx.tx.remove(flavor)
     return Response(202)
 

@@ -70,7 +70,7 @@ def _no_spec(flavor: Flavor, key: str) -> NotFound:
 
 
 def _access(ctx: Context, flavor: Flavor) -> object:
-    rows = ctx.tx.all(FlavorAccess, FlavorAccess.flavor_id == flavor.id)
+    rows = ctx.tx.all(FlavorAccess, flavor_id=flavor.id)
     return {
         "flavor_access": [{"flavor_id": flavor.id, "tenant_id": row.project_id} for row in rows]
     }

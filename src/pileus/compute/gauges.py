@@ -1,5 +1,6 @@
 """Gauges of the compute service, under the openstack-exporter's names."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from .. import placement
@@ -48,10 +49,11 @@ def samples(tx: Tx) -> Iterable[Sample]:
     servers = tx.all(Server, live())
     yield Sample("openstack_nova_total_vms", len(servers))
     yield from _servers(servers, {host.host: host for host in hosts})
-    used = placement.usages(tx)
+    used, on = placement.usages(tx), defaultdict[str | None, list[Server]](list)
+    for server in servers:
+        on[server.host].append(server)
     for host in hosts:
-        mine = [server for server in servers if server.host == host.host]
-        yield from _host(tx, host, used.get(host.id, {}), mine)
+        yield from _host(tx, host, used.get(host.id, {}), on[host.host])
 
 
 def _servers(servers: list[Server], hosts: Mapping[str, ComputeHost]) -> Iterable[Sample]:

@@ -105,7 +105,7 @@ def create(ctx: Context) -> object:
     body = shape.parse(ctx.inner("server_group"), ctx.where.at("server_group"))
     project = ctx.who.project_id
     guard(ctx.tx, project)
-    used = {"server_groups": ctx.tx.count(ServerGroup, ServerGroup.project_id == project)}
+    used = {"server_groups": ctx.tx.count(ServerGroup, project_id=project)}
     check({"server_groups": 1}, used, limits(ctx.tx, "compute", project, DEFAULTS))
     policy = body.get("policy") or body["policies"][0]
     rules = body.get("rules", {})

@@ -1,5 +1,6 @@
 """Compute hosts: what they are, when they were last heard of, and how they register."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from .. import placement
@@ -60,6 +61,8 @@ def host_report(parts: Parts) -> None:
     """Write down that this process's host is there and what it has."""
     facts = parts[ComputeDriver].facts()
     name = parts[Config].host
+    if not name:
+        return
     parts[Database].run(lambda tx: register(tx, name, facts))
 
 
@@ -89,6 +92,16 @@ def register(tx: Tx, host: str, facts: HostFacts) -> ComputeHost:
     return row
 
 
+def seen(tx: Tx, hosts: Collection[str]) -> None:
+    """Note that these hosts are there now."""
+    tx.set(ComputeHost, ComputeHost.id.in_([host_id(host) for host in hosts]), last_seen=tx.now)
+
+
+def known(tx: Tx, host: str) -> bool:
+    """Whether a host of this name has registered."""
+    return tx.exists(ComputeHost, ComputeHost.id == host_id(host))
+
+
 def _inventories(facts: HostFacts) -> dict[str, placement.Inventory]:
     # The hypervisor itself needs some memory; a quarter of a small host is enough for it.
     reserved = min(_MOST_RESERVED_MB, facts.memory_mb // 4)
@@ -108,3 +121,8 @@ def _inventory(total: int, reserved: int, ratio: float) -> placement.Inventory:
         max_unit=max(total, 1),
         step_size=1,
     )
+
+
+def moved(tx: Tx, by: timedelta) -> None:
+    """The clock jumps: hosts that were heard of lately have been, after the jump too."""
+    tx.set(ComputeHost, ComputeHost.last_seen > tx.now - _DOWN_AFTER, last_seen=tx.now + by)

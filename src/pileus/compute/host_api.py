@@ -9,9 +9,10 @@ from .. import placement
 from ..core.db import Tx
 from ..core.errors import BadRequest, Conflict, NotFound
 from ..core.types import Bool, Enum, Field, Object, Text
+from ..hosts import addresses, dismiss
 from ..wire.context import Context, Response
 from ..wire.route import Route
-from .host import ComputeHost
+from .host import ComputeHost, host_id
 from .rules import rule
 from .server import Server, live
 
@@ -123,7 +124,7 @@ def update_service(ctx: Context) -> object:
     if verb not in ("enable", "disable", "disable-log-reason", "force-down"):
         raise NotFound("Unknown action")
     body = _OLD_CHANGE.parse(ctx.body, ctx.where)
-    found = ctx.tx.one(ComputeHost, ComputeHost.host == body["host"])
+    found = ctx.tx.one(ComputeHost, host=body["host"])
     if found is None or body["binary"] != _BINARY:
         raise NotFound(f"Service {body['binary']} on host {body['host']} could not be found.")
     return {"service": _old_answer(verb, _apply(ctx, found, _old_change(verb, body)))}
@@ -179,11 +180,25 @@ def _apply(ctx: Context, host: ComputeHost, body: dict[str, Any]) -> ComputeHost
 def delete_service(ctx: Context) -> object:
     """Forget a host that is gone. Raises Conflict while servers are on it."""
     host = _by_service(ctx, ctx.params["service_id"])
-    if ctx.tx.exists(Server, Server.host == host.host, live()):
-        raise Conflict(f"Unable to delete compute service that is hosting instances: {host.host}.")
-    placement.provider_remove(ctx.tx, host.id)
-    ctx.tx.remove(host)
+    forget(ctx.tx, host)
     return Response(204)
+
+
+def forget(tx: Tx, host: ComputeHost) -> None:
+    """Forget a host, and let its agent in no more. Raises Conflict while servers are on it."""
+    if tx.exists(Server, Server.host == host.host, live()):
+        raise Conflict(f"Unable to delete compute service that is hosting instances: {host.host}.")
+    placement.provider_remove(tx, host.id)
+    tx.remove(host)
+    dismiss(tx, host.host)
+
+
+def host_forget(tx: Tx, name: str) -> None:
+    """Forget the host of this name. Raises NotFound, Conflict."""
+    host = tx.get(ComputeHost, host_id(name))
+    if host is None:
+        raise NotFound(f"There is no host {name[:255]!r}.")
+    forget(tx, host)
 
 
 def _brief(ctx: Context, host: ComputeHost) -> dict[str, Any]:
@@ -229,11 +244,15 @@ class Usage:
 
 
 def _detail(
-    ctx: Context, host: ComputeHost, usage: Usage | None, guests: dict[str, list[Any]] | None
+    ctx: Context,
+    host: ComputeHost,
+    usage: Usage | None,
+    guests: dict[str, list[Any]] | None,
+    far: dict[str, str],
 ) -> dict[str, Any]:
     service_id = host.service_id if ctx.version >= (2, 53) else _number(host)
     shown = _brief(ctx, host) | {
-        "host_ip": "127.0.0.1",
+        "host_ip": far.get(host.host) or "127.0.0.1",
         "hypervisor_type": host.hypervisor_type,
         "hypervisor_version": host.hypervisor_version,
         "service": {
@@ -294,15 +313,16 @@ def list_hypervisors(ctx: Context) -> object:
 def detail_hypervisors(ctx: Context) -> object:
     """Hypervisors in full; from 2.88 without what placement says better."""
     usage = Usage(ctx.tx) if ctx.version < (2, 88) else None
-    guests = _with_servers(ctx)
-    return {"hypervisors": [_detail(ctx, host, usage, guests) for host in _matching(ctx)]}
+    guests, far = _with_servers(ctx), addresses(ctx.tx)
+    return {"hypervisors": [_detail(ctx, host, usage, guests, far) for host in _matching(ctx)]}
 
 
 def show_hypervisor(ctx: Context) -> object:
     """One hypervisor."""
     host = _hypervisor(ctx)
     usage = Usage(ctx.tx) if ctx.version < (2, 88) else None
-    return {"hypervisor": _detail(ctx, host, usage, _with_servers(ctx))}
+    far = addresses(ctx.tx)
+    return {"hypervisor": _detail(ctx, host, usage, _with_servers(ctx), far)}
 
 
 def _hypervisor(ctx: Context) -> ComputeHost:

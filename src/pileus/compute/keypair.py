@@ -122,7 +122,7 @@ def create(ctx: Context) -> object:
 
 def _add(tx: Tx, keypair: Keypair) -> None:
     guard(tx, keypair.user_id)
-    used = {"key_pairs": tx.count(Keypair, Keypair.user_id == keypair.user_id)}
+    used = {"key_pairs": tx.count(Keypair, user_id=keypair.user_id)}
     check({"key_pairs": 1}, used, limits(tx, "compute", "", DEFAULTS))
     if tx.get(Keypair, keypair.user_id, keypair.name) is not None:
         raise Conflict(f"Key pair '{keypair.name}' already exists.")

@@ -34,7 +34,7 @@ def _limits(ctx: Context, project_id: str) -> dict[str, int]:
 
 
 def _groups(tx: Tx, project_id: str) -> int:
-    return tx.count(ServerGroup, ServerGroup.project_id == project_id)
+    return tx.count(ServerGroup, project_id=project_id)
 
 
 def show_limits(ctx: Context) -> object:
@@ -134,9 +134,7 @@ def _not_below_use(ctx: Context, project: str, wanted: Mapping[str, int | None])
 def delete(ctx: Context) -> object:
     """Back to the defaults."""
     project = _project(ctx, "os-quota-sets:delete")
-    ctx.tx.remove_where(
-        QuotaLimit, QuotaLimit.service == "compute", QuotaLimit.project_id == project
-    )
+    ctx.tx.remove_where(QuotaLimit, service="compute", project_id=project)
     return Response(202)
 
 

@@ -9,6 +9,7 @@ from ..core.loop import Loop
 from ..core.parts import Parts
 from .host import host_report
 from .instance_action import InstanceAction
+from .migration import Migration
 from .server import Server
 
 _HEARTBEAT, _SWEEP = 15.0, 3600.0
@@ -28,4 +29,5 @@ def sweep(tx: Tx) -> None:
     """Drop the rows of servers that were deleted a week ago, and their actions."""
     old = sa.select(Server.id).where(Server.deleted_at < tx.now - _KEEP)
     tx.remove_where(InstanceAction, InstanceAction.server_id.in_(old))
+    tx.remove_where(Migration, Migration.server_id.in_(old))
     tx.remove_where(Server, Server.deleted_at < tx.now - _KEEP)

@@ -44,7 +44,7 @@ Answer = tuple[int, str, bytes]
 
 
 def _zone(tx: Tx, server: Server) -> str:
-    host = tx.one(ComputeHost, ComputeHost.host == server.host) if server.host else None
+    host = tx.one(ComputeHost, host=server.host) if server.host else None
     return host.zone if host else server.zone or ZONE
 
 
@@ -161,16 +161,17 @@ def metadata_answer(
     method: str,
     path: str,
     headers: Mapping[str, str],
+    host: str | None = None,
 ) -> Answer:
     """Answer a guest's request, known only by its network and address.
 
-    Returns status, content type and body.
+    host: answer only for guests on this host. Returns status, content type and body.
     """
 
     def work(tx: Tx) -> Answer:
         server_id = network.server_by_address(tx, network_id, ip)
         server = tx.get(Server, server_id) if server_id else None
-        if server is None or server.deleted_at is not None:
+        if server is None or server.deleted_at is not None or host not in (None, server.host):
             return 404, _TEXT, b"404 Not Found: no server has this address.\n"
         return _answer(tx, server, [part for part in path.split("?")[0].split("/") if part])
 

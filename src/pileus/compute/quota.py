@@ -1,6 +1,7 @@
 """What a project may have of the compute service, and what it has."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,11 +25,14 @@ DEFAULTS: Mapping[str, int] = {
 
 def usage(tx: Tx, project_id: str) -> dict[str, int]:
     """How many instances, cores and MB of memory a project has."""
-    row: Sequence[Any] = tx.execute(
-        sa.select(
-            sa.func.count(),
-            sa.func.coalesce(sa.func.sum(Server.vcpus), 0),
-            sa.func.coalesce(sa.func.sum(Server.memory_mb), 0),
-        ).where(Server.project_id == project_id, live())
-    ).one()
+    row: Sequence[Any] = tx.execute(_usage(), {"project": project_id}).one()
     return {"instances": int(row[0]), "cores": int(row[1]), "ram": int(row[2])}
+
+
+@cache
+def _usage() -> "sa.Select[int, int, int]":
+    return sa.select(
+        sa.func.count(),
+        sa.func.coalesce(sa.func.sum(Server.vcpus), 0),
+        sa.func.coalesce(sa.func.sum(Server.memory_mb), 0),
+    ).where(Server.project_id == sa.bindparam("project"), live())

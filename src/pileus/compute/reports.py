@@ -8,7 +8,13 @@ from ..core.desired import Desired, Report
 from .server import POWER, Server
 
 log = logging.getLogger(__name__)
-_STATE = {"running": "active", "shutoff": "stopped", "crashed": "stopped", "paused": "paused"}
+_STATE = {
+    "running": "active",
+    "shutoff": "stopped",
+    "crashed": "stopped",
+    "paused": "paused",
+    "suspended": "suspended",
+}
 
 
 def observed(tx: Tx, row: Desired, report: Report) -> None:
@@ -32,9 +38,15 @@ def observed(tx: Tx, row: Desired, report: Report) -> None:
         return
     if power not in _STATE or server.vm_state == "error":
         return
-    if POWER[power] == server.power_state and _STATE[power] == server.vm_state:
+    if server.vm_state in ("resized", "rescued"):
+        # It stays so until its owner ends that, whatever its power.
+        if POWER[power] == server.power_state:
+            return
+        tx.change(server, power_state=POWER[power], updated_at=tx.now)
+    elif POWER[power] == server.power_state and _STATE[power] == server.vm_state:
         return
-    tx.change(server, vm_state=_STATE[power], power_state=POWER[power], updated_at=tx.now)
+    else:
+        tx.change(server, vm_state=_STATE[power], power_state=POWER[power], updated_at=tx.now)
     wanted = "shutoff" if power == "crashed" else power
     if row.spec.get("power") != wanted:
         desired.put(tx, row.host, row.kind, row.id, {**row.spec, "power": wanted})

@@ -19,7 +19,11 @@ _BY_CHECK = {
         os-hypervisors:show os-hypervisors:uptime os-hypervisors:search os-hypervisors:servers
         os-aggregates:index os-instance-actions:events os-instance-actions:events:details
         limits:other_project
-        os-lock-server:unlock:unlock_override os-quota-class-sets:show
+        os-lock-server:unlock:unlock_override os-migrations:index os-shelve:shelve_offload
+        os-shelve:unshelve_to_host
+        os-migrate-server:migrate os-migrate-server:migrate:host os-evacuate
+        os-migrate-server:migrate_live servers:migrations:delete
+        servers:migrations:index servers:migrations:show os-quota-class-sets:show
         os-quota-class-sets:update os-quota-sets:update os-quota-sets:delete
         os-server-groups:index:all_projects servers:index:get_all_tenants
         servers:detail:get_all_tenants servers:allow_all_filters servers:show:host_status
@@ -36,12 +40,18 @@ _BY_CHECK = {
     """,
     MEMBER: """
         os-console-output os-deferred-delete:force os-lock-server:lock os-lock-server:unlock
-        os-pause-server:pause os-pause-server:unpause os-security-groups:add
+        os-pause-server:pause os-pause-server:unpause os-suspend-server:suspend
+        os-suspend-server:resume os-security-groups:add
         os-security-groups:remove os-server-groups:create os-server-groups:delete
         server-metadata:create server-metadata:update_all server-metadata:update
         server-metadata:delete os-server-tags:delete_all os-server-tags:update_all
         os-server-tags:delete os-server-tags:update servers:create servers:create:attach_network
-        servers:delete servers:update servers:reboot servers:start servers:stop
+        servers:delete servers:create_image os-shelve:shelve
+        os-shelve:unshelve os-rescue os-unrescue
+        os-attach-interfaces:create os-attach-interfaces:delete os-create-backup
+        servers:rebuild servers:resize
+        servers:confirm_resize servers:revert_resize
+        servers:update servers:reboot servers:start servers:stop
     """,
     OWNER: "os-keypairs:index os-keypairs:create os-keypairs:delete os-keypairs:show",
     ANY: "os-availability-zone:list extensions limits os-quota-sets:defaults",

@@ -1,7 +1,12 @@
-"""Choosing a host: placement says where there is room, the rest is asked here."""
+"""Choosing a host: placement says where there is room, the rest is asked here.
+
+`place` is quick however many hosts there are; `choose` looks at all of them, and is the one that is
+believed when there is none.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from .. import placement
@@ -9,6 +14,9 @@ from ..core.db import Tx
 from .group import ServerGroup
 from .host import ComputeHost
 from .server import Server, live
+
+_WEIGHED = "MEMORY_MB"  # the host with the most of it free is chosen
+_LOOKS = 100  # hosts with room that are asked in vain before all are looked at together
 
 
 class NoValidHost(Exception):
@@ -34,11 +42,43 @@ def needs(flavor: Mapping[str, Any], root_gb: int = 0) -> dict[str, int]:
     return {name: amount for name, amount in found.items() if amount}
 
 
+def place(tx: Tx, index: placement.Index, server: Server, wish: Wish) -> ComputeHost:
+    """Choose a host for the server and claim there what it needs.
+
+    Raises NoValidHost, and placement.NoCapacity when others take what is left.
+    """
+    host = _quick(tx, index, server, wish)
+    if host is None:
+        host = choose(tx, wish)
+        _claim(tx, server, host, wish)
+    return host
+
+
+def _quick(tx: Tx, index: placement.Index, server: Server, wish: Wish) -> ComputeHost | None:
+    filters = _filters(tx, wish)
+    for id in islice(index.fitting(tx, wish.resources, _WEIGHED), _LOOKS):
+        host = tx.get(ComputeHost, id)
+        if host is None or not all(keep(host) for _, keep in filters):
+            continue
+        try:
+            _claim(tx, server, host, wish)
+        except placement.NoCapacity:
+            index.changed(id)
+        else:
+            return host
+    return None
+
+
+def _claim(tx: Tx, server: Server, host: ComputeHost, wish: Wish) -> None:
+    who = (server.project_id, server.user_id)
+    placement.claim(tx, server.id, *who, host.id, wish.resources)
+
+
 def choose(tx: Tx, wish: Wish) -> ComputeHost:
     """The fitting host with the most memory left. Raises NoValidHost."""
     candidates, funnel = placement.candidates(tx, wish.resources)
     total, steps = funnel.steps[0][1], list(funnel.steps[1:])
-    free = {c.provider_id: c.free.get("MEMORY_MB", 0) for c in candidates}
+    free = {c.provider_id: c.free.get(_WEIGHED, 0) for c in candidates}
     hosts = [h for h in tx.all(ComputeHost) if h.id in free] if free else []
     for text, keep in _filters(tx, wish):
         if not hosts:

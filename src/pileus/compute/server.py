@@ -17,17 +17,42 @@ POWER = {
     "paused": PAUSED,
     "shutoff": SHUTDOWN,
     "crashed": CRASHED,
+    "suspended": SHUTDOWN,
     "absent": NOSTATE,
+}
+# How a guest is powered whose server has this state.
+GUEST_POWER = {
+    "active": "running",
+    "stopped": "shutoff",
+    "paused": "paused",
+    "suspended": "suspended",
+    "error": "running",
 }
 _STATUS = {
     "active": "ACTIVE",
     "building": "BUILD",
     "stopped": "SHUTOFF",
     "paused": "PAUSED",
+    "suspended": "SUSPENDED",
+    "resized": "VERIFY_RESIZE",
+    "rescued": "RESCUE",
+    "shelved": "SHELVED",
+    "shelved_offloaded": "SHELVED_OFFLOADED",
     "error": "ERROR",
     "deleted": "DELETED",
 }
-_BUSY_STATUS = {"rebooting": "REBOOT", "rebooting_hard": "HARD_REBOOT"}
+# What a server is called while something is done to it.
+_BUSY_STATUS = {
+    "rebooting": "REBOOT",
+    "rebooting_hard": "HARD_REBOOT",
+    "resize_prep": "RESIZE",
+    "resize_migrating": "RESIZE",
+    "migrating": "MIGRATING",
+    "rebuilding": "REBUILD",
+    "resize_reverting": "REVERT_RESIZE",
+}
+# Only an active server is called so; the others are called so whatever their state.
+_ACTIVE_ONLY = ("rebooting",)
 
 
 class Server(Resource):
@@ -77,6 +102,8 @@ class Server(Resource):
     group_id = attr(Uuid(), null=True, index=True)
     generation = attr(Int(), default=0)  # grows with every host that the server is put on
     reboots = attr(Int(), default=0)
+    shelved_image = attr(Uuid(), null=True)  # what its root disk is kept in while it is shelved
+    builds = attr(Int(), default=0)  # how often it was rebuilt
     created_at = attr(When(), default=now, sort=True)
     updated_at = attr(When(), default=now, sort=True)
     launched_at = attr(When(), null=True, sort=True)
@@ -85,10 +112,10 @@ class Server(Resource):
     @property
     def status(self) -> str:
         """The status that users see."""
-        if self.vm_state == "active" and self.task_state in _BUSY_STATUS:
+        if self.task_state in _BUSY_STATUS and (
+            self.vm_state == "active" or self.task_state not in _ACTIVE_ONLY
+        ):
             return _BUSY_STATUS[self.task_state]
-        if self.task_state == "rebooting_hard":
-            return "HARD_REBOOT"
         return _STATUS[self.vm_state]
 
     @property
@@ -122,9 +149,9 @@ def live() -> "sa.ColumnElement[bool]":
 
 def states(status: str) -> "sa.ColumnElement[bool] | None":
     """The condition for a user-visible status; None for a word that is none."""
-    for task, name in _BUSY_STATUS.items():
-        if name == status:
-            return Server.task_state == task
+    tasks = [task for task, name in _BUSY_STATUS.items() if name == status]
+    if tasks:
+        return Server.task_state.in_(tasks)
     for vm_state, name in _STATUS.items():
         if name == status:
             idle = Server.task_state.is_(None) | Server.task_state.not_in(list(_BUSY_STATUS))

@@ -110,7 +110,7 @@ def read(ctx: Context) -> tuple[dict[str, Any], dict[str, Any]]:
         body["networks"] = _networks(ctx, body["networks"])
     elif ctx.version >= (2, 37):
         raise BadRequest("server.networks is required and missing ('auto' and 'none' are words).")
-    _user_data(body.get("user_data"))
+    check_user_data(body.get("user_data"))
     if body.get("personality"):
         raise BadRequest(
             "Files cannot be injected (personality): give them as user_data for cloud-init."
@@ -120,10 +120,10 @@ def read(ctx: Context) -> tuple[dict[str, Any], dict[str, Any]]:
     return body, _HINTS.parse(hints, ctx.where.at("os:scheduler_hints"))
 
 
-def check_hostname(ctx: Context, body: dict[str, Any]) -> None:
+def check_hostname(ctx: Context, body: dict[str, Any], key: str = "server") -> None:
     """A whole domain name is possible from 2.94; before, a single label. Raises BadRequest."""
     if "hostname" in body and ctx.version < (2, 94):
-        HOSTNAME.parse(body["hostname"], ctx.where.at("server").at("hostname"))
+        HOSTNAME.parse(body["hostname"], ctx.where.at(key).at("hostname"))
 
 
 def _networks(ctx: Context, value: Any) -> Any:
@@ -133,7 +133,8 @@ def _networks(ctx: Context, value: Any) -> Any:
     return ListOf(_NETWORK, limit=64).parse(value, where)
 
 
-def _user_data(text: str | None) -> None:
+def check_user_data(text: str | None) -> None:
+    """It comes as base64. Raises BadRequest."""
     if text is None:
         return
     try:

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from ..core import flow
+from ..core import desired, flow
 from ..core.errors import BadRequest, Conflict
 from ..core.types import AnyOf, Enum, Field, Ip, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action, server_body
-from .flows.create import POLL, fail, still_there
-from .flows.delete import DELETE
+from .flows.create import GUEST, POLL, fail, still_there
+from .flows.delete import DELETE, DELETE_SHELVED
+from .flows.snapshot import abandon
+from .migration import open_of, settle
 from .rules import rule
 from .server import Server, find, unlocked
 from .server_view import View
@@ -68,8 +70,14 @@ def _delete(ctx: Context, server: Server) -> None:
     ctx.tx.change(server, task_state="deleting", updated_at=ctx.tx.now)
     instance_action.begin(ctx, server, "delete", "compute_terminate_instance")
     # Where there is no guest to wait for, the flow has its turn at once.
+    abandon(ctx.tx, server.id)
     waits = still_there(ctx.tx, server.id)
-    flow.turn(ctx.tx, DELETE, server.id, ctx.request_id, after=POLL if waits else 0.0)
+    after = POLL if waits else 0.0
+    if server.shelved_image is None:
+        flow.turn(ctx.tx, DELETE, server.id, ctx.request_id, after=after)
+    else:
+        image = server.shelved_image
+        flow.turn(ctx.tx, DELETE_SHELVED, server.id, ctx.request_id, after=after, image=image)
 
 
 def lock(ctx: Context) -> object:
@@ -105,6 +113,7 @@ def reset_state(ctx: Context) -> object:
     if flow.find(ctx.tx, server.id) is not None:
         raise Conflict(f"Cannot 'reset_state' instance {server.id} while a change is under way")
     instance_action.begin(ctx, server, "os-resetState")
+    _end_visits(ctx, server)
     if body["state"] == "active":
         if server.host is None:
             raise Conflict(
@@ -114,6 +123,17 @@ def reset_state(ctx: Context) -> object:
     else:
         fail(ctx.tx, server, "An admin has put this server into the state error.")
     return Response(202)
+
+
+def _end_visits(ctx: Context, server: Server) -> None:
+    """End what only some states can end: a resize to be confirmed, a rescue."""
+    migration = open_of(ctx.tx, server.id)
+    if migration is not None:
+        settle(ctx.tx, server, migration, "confirmed")
+    row = server.host and desired.find(ctx.tx, server.host, GUEST, server.id)
+    if server.host and row and row.spec is not None:
+        spec = {**row.spec, "disks": server.disks, "kept": "", "back": ""}
+        desired.put(ctx.tx, server.host, GUEST, server.id, spec)
 
 
 _ONE = "/v2.1/servers/{server_id}"

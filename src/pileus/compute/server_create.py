@@ -11,22 +11,20 @@ from .. import network, placement
 from ..core import flow
 from ..core.errors import BadRequest, Forbidden, NotFound
 from ..core.quota import UNLIMITED, check, guard, limits
-from ..core.types import is_uuid
 from ..wire.context import Context, Response
 from ..wire.route import Route
+from . import boot_image, instance_action, server_body, server_view
 from . import flavor as flavors
-from . import instance_action, server_body, server_view
 from .flows.create import CREATE, POLL, ask
 from .group import ServerGroup
 from .host import ComputeHost
 from .keypair import Keypair
 from .quota import DEFAULTS, usage
 from .rules import rule
-from .schedule import NoValidHost, Wish, choose, needs
+from .schedule import NoValidHost, Wish, needs, place
 from .server import Server, ServerTag, live
 from .spec import disks
 
-_MIB, _GIB = 1 << 20, 1 << 30
 Wanted = Sequence[network.NetworkRequest] | Literal["auto", "none"]
 
 
@@ -78,8 +76,10 @@ def create(ctx: Context) -> object:
 
 def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
     flavor = _flavor(ctx, str(body["flavorRef"]))
-    image = _image(ctx, server_body.image_of(body))
-    root_gb = _root_gb(ctx, flavor, image)
+    image = boot_image.named(ctx, server_body.image_of(body))
+    if flavor.disk == 0:
+        ctx.require(rule("servers:create:zero_disk_flavor"))
+    root_gb = boot_image.root_gb(flavors.kept(flavor), image)
     keypair = None
     if body.get("key_name"):
         keypair = ctx.tx.get(Keypair, ctx.who.user_id, body["key_name"])
@@ -90,7 +90,7 @@ def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
         raise Forbidden("Maximum number of metadata items exceeds the quota.")
     zone, host = _zone(ctx, body)
     group_id = _group(ctx, hints)
-    snapshot = _snapshot(flavor)
+    snapshot = flavors.kept(flavor)
     return Order(
         body=body,
         flavor=flavor,
@@ -117,34 +117,6 @@ def _flavor(ctx: Context, ref: str) -> flavors.Flavor:
         raise BadRequest(missing.message) from None
 
 
-def _image(ctx: Context, ref: str) -> images.Image:
-    if not is_uuid(ref):
-        raise BadRequest("Invalid imageRef provided.")
-    try:
-        return images.bootable(ctx.tx, ctx.who, ref)
-    except NotFound as missing:
-        raise BadRequest(missing.message) from None
-
-
-def _root_gb(ctx: Context, flavor: flavors.Flavor, image: images.Image) -> int:
-    """The root disk's size where the flavor leaves it to the image. Raises BadRequest."""
-    if image.min_ram and flavor.ram < image.min_ram:
-        raise BadRequest(
-            f"Flavor's memory is too small for requested image: the image needs"
-            f" {image.min_ram} MB, the flavor {flavor.name} has {flavor.ram} MB."
-        )
-    needed = max(image.min_disk or 0, -(-(image.virtual_size or image.size or 0) // _GIB), 1)
-    if flavor.disk == 0:
-        ctx.require(rule("servers:create:zero_disk_flavor"))
-        return needed
-    if flavor.disk < needed:
-        raise BadRequest(
-            f"Flavor's disk is too small for requested image: the image needs {needed} GB,"
-            f" the flavor {flavor.name} has {flavor.disk} GB."
-        )
-    return flavor.disk
-
-
 def _zone(ctx: Context, body: dict[str, Any]) -> tuple[str, str]:
     """The availability zone and host that are asked for, each maybe ""."""
     zone, _, host = str(body.get("availability_zone", "")).partition(":")
@@ -156,11 +128,11 @@ def _zone(ctx: Context, body: dict[str, Any]) -> tuple[str, str]:
     asked = body.get("host") or body.get("hypervisor_hostname")
     if asked:
         ctx.require("compute:servers:create:requested_destination")
-        known = ctx.tx.all(ComputeHost)
-        if not any(asked in (one.host, one.hostname) for one in known):
+        named = (ComputeHost.host == asked) | (ComputeHost.hostname == asked)
+        if not ctx.tx.exists(ComputeHost, named):
             raise BadRequest(f"Compute host {asked} could not be found.")
         host = asked
-    if zone and not ctx.tx.exists(ComputeHost, ComputeHost.zone == zone):
+    if zone and not ctx.tx.exists(ComputeHost, zone=zone):
         raise BadRequest("The requested availability zone is not available")
     return zone, host
 
@@ -206,7 +178,10 @@ def _has_port(wanted: Wanted) -> bool:
 def _allowed(ctx: Context, order: Order, least: int, most: int) -> int:
     """How many of the servers quota lets the project have. Raises OverQuota under `least`."""
     each = {"instances": 1, "cores": order.flavor.vcpus, "ram": order.flavor.ram}
-    used, limit = usage(ctx.tx, ctx.who.project_id), _limits(ctx)
+    limit = _limits(ctx)
+    if all(limit[name] == UNLIMITED for name in each):
+        return most  # what nobody bounds is not counted
+    used = usage(ctx.tx, ctx.who.project_id)
     room = [
         max(0, (limit[name] - used[name]) // amount)
         for name, amount in each.items()
@@ -216,19 +191,6 @@ def _allowed(ctx: Context, order: Order, least: int, most: int) -> int:
     if count < least:
         check({name: amount * least for name, amount in each.items()}, used, limit)
     return max(count, least)
-
-
-def _snapshot(flavor: flavors.Flavor) -> dict[str, Any]:
-    return {
-        "id": flavor.id,
-        "name": flavor.name,
-        "vcpus": flavor.vcpus,
-        "ram": flavor.ram,
-        "disk": flavor.disk,
-        "ephemeral": flavor.ephemeral,
-        "swap": flavor.swap,
-        "extra_specs": flavor.extra_specs,
-    }
 
 
 def _hostname(name: str, server_id: str) -> str:
@@ -247,7 +209,7 @@ def _one(
     most: int,
 ) -> Server:
     """One server with all that it holds, or, without a host for it, an ERROR row."""
-    tx, body, snapshot = ctx.tx, order.body, _snapshot(order.flavor)
+    tx, body, snapshot = ctx.tx, order.body, flavors.kept(order.flavor)
     server_id = tx.ids.uuid()
     name = body["name"] if most == 1 else f"{body['name']}-{index + 1}"
     hostname = body.get("hostname") or _hostname(name, server_id)
@@ -262,7 +224,7 @@ def _one(
         zone=order.zone,
         hostname=hostname,
         image_id=order.image.id,
-        image_properties={k: str(v) for k, v in order.image.properties.items()},
+        image_properties=boot_image.properties(order.image),
         flavor_id=order.flavor.id,
         flavor=snapshot,
         vcpus=order.flavor.vcpus,
@@ -295,10 +257,7 @@ def _one(
     )
     problem = None
     try:
-        host = choose(tx, order.wish)
-        placement.claim(
-            tx, server_id, server.project_id, server.user_id, host.id, order.wish.resources
-        )
+        host = place(tx, ctx.parts[placement.Index], server, order.wish)
         server.host, server.generation = host.host, 1
         network.bind_ports(tx, server_id, host.host)
     except (NoValidHost, placement.NoCapacity) as none:

@@ -144,7 +144,7 @@ def _texts(ctx: Context) -> Conditions | None:
 def _matches(column: Any, text: str, name: str) -> "sa.ColumnElement[bool]":
     if re.fullmatch(r"[\w -]*", text):
         # Plain words, which is nearly always: no regular expression is needed.
-        plain: sa.ColumnElement[bool] = column.contains(text, autoescape=True)
+        plain: sa.ColumnElement[bool] = column.icontains(text, autoescape=True)
         return plain
     try:
         re.compile(text)
@@ -216,6 +216,9 @@ def _pattern(text: str, name: str) -> "re.Pattern[str]":
         raise wrong from None
 
 
+_MOST_TAGS = 50  # as many as a server can have
+
+
 def _tags(ctx: Context) -> Conditions:
     found: Conditions = []
     if ctx.version < (2, 26):
@@ -229,9 +232,12 @@ def _tags(ctx: Context) -> Conditions:
         text = ctx.request.get(name)
         if not text:
             continue
+        tags = set(text.split(","))
+        if len(tags) > _MOST_TAGS:
+            raise BadRequest(f"The filter {name} takes at most {_MOST_TAGS} tags.")
         each = [
             Server.id.in_(sa.select(ServerTag.server_id).where(ServerTag.tag == tag))
-            for tag in text.split(",")
+            for tag in sorted(tags)
         ]
         joined = sa.and_(*each) if every else sa.or_(*each)
         found.append(joined if wanted else sa.not_(joined))

@@ -81,7 +81,7 @@ def delete_meta(ctx: Context) -> object:
 
 
 def _tags_of(ctx: Context, server: Server) -> list[str]:
-    rows = ctx.tx.all(ServerTag, ServerTag.server_id == server.id, order=[ServerTag.tag])
+    rows = ctx.tx.all(ServerTag, server_id=server.id, order=[ServerTag.tag])
     return [row.tag for row in rows]
 
 
@@ -94,7 +94,7 @@ def replace_tags(ctx: Context) -> object:
     """These tags and no others."""
     wanted = _TAGS.parse(ctx.inner("tags"), ctx.where.at("tags"))
     server = find(ctx, "os-server-tags:update_all")
-    ctx.tx.remove_where(ServerTag, ServerTag.server_id == server.id)
+    ctx.tx.remove_where(ServerTag, server_id=server.id)
     ctx.tx.add_all([ServerTag(server_id=server.id, tag=tag) for tag in wanted])
     ctx.tx.change(server, updated_at=ctx.tx.now)
     return {"tags": sorted(wanted)}
@@ -103,7 +103,7 @@ def replace_tags(ctx: Context) -> object:
 def delete_tags(ctx: Context) -> object:
     """No tags."""
     server = find(ctx, "os-server-tags:delete_all")
-    ctx.tx.remove_where(ServerTag, ServerTag.server_id == server.id)
+    ctx.tx.remove_where(ServerTag, server_id=server.id)
     return Response(204)
 
 
@@ -197,37 +197,6 @@ def _regroup(ctx: Context, verb: str, change: Callable[[Tx, str, str, str], None
     return Response(202)
 
 
-def list_interfaces(ctx: Context) -> object:
-    """The server's ports."""
-    server = find(ctx, "os-attach-interfaces:list")
-    return {"interfaceAttachments": [_interface(ctx, n) for n in _nics(ctx, server)]}
-
-
-def show_interface(ctx: Context) -> object:
-    """One port."""
-    server, port_id = find(ctx, "os-attach-interfaces:show"), ctx.params["port_id"]
-    for nic in _nics(ctx, server):
-        if nic.port_id == port_id:
-            return {"interfaceAttachment": _interface(ctx, nic)}
-    raise NotFound(f"Instance {server.id} does not have a port with id {port_id[:255]}")
-
-
-def _nics(ctx: Context, server: Server) -> list[network.NicInfo]:
-    return network.server_nics(ctx.tx, server.id)
-
-
-def _interface(ctx: Context, nic: network.NicInfo) -> dict[str, Any]:
-    ips = [{"ip_address": a.ip, "subnet_id": a.subnet_id} for a in nic.addresses]
-    shown: dict[str, Any] = {
-        "port_id": nic.port_id,
-        "net_id": nic.network_id,
-        "mac_addr": nic.mac,
-        "port_state": nic.status,
-        "fixed_ips": ips,
-    }
-    return shown | ({"tag": None} if ctx.version >= (2, 70) else {})
-
-
 def list_volumes(ctx: Context) -> object:
     """Attached volumes: none, there being no block storage."""
     find(ctx, "os-volumes-attachments:index")
@@ -267,7 +236,7 @@ def list_actions(ctx: Context) -> object:
     server_id, _ = _acted(ctx, "os-instance-actions:list")
     rows = ctx.tx.all(
         InstanceAction,
-        InstanceAction.server_id == server_id,
+        server_id=server_id,
         order=[InstanceAction.start_time.desc(), InstanceAction.request_id],
     )
     following: list[dict[str, str]] = []
@@ -353,8 +322,6 @@ ROUTES = (
     Route("GET", _ONE + "/os-security-groups", list_groups),
     Route("POST", _ONE + "/action", add_group, action="addSecurityGroup"),
     Route("POST", _ONE + "/action", remove_group, action="removeSecurityGroup"),
-    Route("GET", _ONE + "/os-interface", list_interfaces),
-    Route("GET", _ONE + "/os-interface/{port_id}", show_interface),
     Route("GET", _ONE + "/os-volume_attachments", list_volumes),
     Route("GET", _ONE + "/os-instance-actions", list_actions),
     Route("GET", _ONE + "/os-instance-actions/{request_id}", show_action),

@@ -15,7 +15,16 @@ from .rules import rule
 from .server import Server, ServerTag
 
 _WHEN = "%Y-%m-%dT%H:%M:%SZ"
-_PROGRESS = {"ACTIVE", "BUILD", "REBOOT", "HARD_REBOOT", "PAUSED"}
+_PROGRESS = {
+    "ACTIVE",
+    "BUILD",
+    "HARD_REBOOT",
+    "PAUSED",
+    "REBOOT",
+    "REBUILD",
+    "RESIZE",
+    "VERIFY_RESIZE",
+}
 
 
 def links(ctx: Context, server_id: str) -> list[dict[str, str]]:
@@ -49,7 +58,8 @@ class View:
         self._grouped = part != "list" and ctx.version >= (2, 71)
         self._wide: dict[str, tuple[bool, bool, bool]] = {}
         ids = [server.id for server in servers]
-        self._hosts = {h.host: h for h in ctx.tx.all(ComputeHost)} if servers else {}
+        hosts = {server.host for server in servers if server.host}
+        self._hosts = {h.host: h for h in ctx.tx.all(ComputeHost, host=hosts)}
         self._addresses = network.addresses(ctx.tx, ids) if ids else {}
         self._groups = network.server_security_groups(ctx.tx, ids) if ids and self.full else {}
         self._tags = _tags(ctx.tx, ids) if ids and self.version >= (2, 26) else {}
@@ -57,9 +67,7 @@ class View:
 
     def _own_groups(self, servers: Sequence[Server]) -> set[str]:
         ids = {server.group_id for server in servers if server.group_id}
-        return (
-            {g.id for g in self.ctx.tx.all(ServerGroup, ServerGroup.id.in_(ids))} if ids else set()
-        )
+        return {g.id for g in self.ctx.tx.all(ServerGroup, id=ids)} if ids else set()
 
     def _rights(self, server: Server) -> tuple[bool, bool, bool]:
         """Whether the caller sees host attributes, the host's status, the flavor's extra specs."""
@@ -213,6 +221,6 @@ def _when(moment: datetime) -> str:
 
 def _tags(tx: Tx, ids: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for row in tx.all(ServerTag, ServerTag.server_id.in_(ids), order=[ServerTag.tag]):
+    for row in tx.all(ServerTag, server_id=ids, order=[ServerTag.tag]):
         found.setdefault(row.server_id, []).append(row.tag)
     return found

@@ -20,27 +20,37 @@ def disks(flavor: dict[str, Any], image_id: str | None, root_gb: int) -> list[di
     return [asdict(disk) for disk in found]
 
 
+def nics(tx: Tx, server: Server) -> list[dict[str, Any]]:
+    """The nics of a server's guest, as its desired guest has them."""
+    return _as_json(network.server_nics(tx, server.id))
+
+
+def _as_json(infos: list[network.NicInfo]) -> list[dict[str, Any]]:
+    each = (
+        Nic(n.port_id, n.network_id, n.mac, n.mtu, tuple(a.ip for a in n.addresses)) for n in infos
+    )
+    # What is stored as JSON comes back as lists: the same now makes equal specifications equal.
+    return [asdict(nic) | {"addresses": list(nic.addresses)} for nic in each]
+
+
 def guest_spec(tx: Tx, server: Server) -> dict[str, Any]:
     """The desired guest of a server that has its host and ports, as JSON."""
-    nics = network.server_nics(tx, server.id)
+    found_nics = network.server_nics(tx, server.id)
     spec = GuestSpec(
         id=server.id,
         name=server.instance_name,
         generation=server.generation,
-        vcpus=server.vcpus,
-        memory_mb=server.memory_mb,
+        vcpus=server.flavor["vcpus"],
+        memory_mb=server.flavor["ram"],
         disks=(),
-        nics=tuple(
-            Nic(n.port_id, n.network_id, n.mac, n.mtu, tuple(a.ip for a in n.addresses))
-            for n in nics
-        ),
+        nics=(),
         reboots=server.reboots,
-        config_drive=drive_files(tx, server, nics) if server.config_drive else {},
+        builds=server.builds,
+        config_drive=drive_files(tx, server, found_nics) if server.config_drive else {},
         properties={k: v for k, v in server.image_properties.items() if k.startswith("hw_")},
     )
     found = asdict(spec) | {"disks": server.disks}
-    # What is stored as JSON comes back as lists: the same now makes equal specifications equal.
-    found["nics"] = [nic | {"addresses": list(nic["addresses"])} for nic in found["nics"]]
+    found["nics"] = _as_json(found_nics)
     if found["config_drive"]:
         # The password stands in it: it is opened on its way to the host.
         found["config_drive"] = tx.vault.seal_json(found["config_drive"])

@@ -13,7 +13,7 @@ def _rules(ctx: Context, rule: str) -> list[dict[str, Any]]:
     key = ctx.params["user_id"]
     ctx.require(f"identity:{rule}", {"user_id": key, "target.user.id": key})
     noun.must(ctx.tx, User, key)
-    rows = ctx.tx.all(ApplicationCredential, ApplicationCredential.user_id == key)
+    rows = ctx.tx.all(ApplicationCredential, user_id=key)
     found = []
     for row in rows:
         for one in row.access_rules or ():

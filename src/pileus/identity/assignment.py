@@ -77,7 +77,7 @@ def _allow(ctx: Context, project_id: str, tree: bool) -> None:
 def _subtree(tx: Tx, project_id: str) -> list[str]:
     found, edge = [project_id], [project_id]
     while edge:
-        edge = [p.id for p in tx.all(Project, Project.parent_id.in_(edge))]
+        edge = [p.id for p in tx.all(Project, parent_id=edge)]
         found += edge
     return found
 
@@ -92,7 +92,7 @@ def _given(
     if user:
         actors = [user]
         if effective:
-            actors += [m.group_id for m in tx.all(Member, Member.user_id == user)]
+            actors += [m.group_id for m in tx.all(Member, user_id=user)]
         where.append(Assignment.actor_id.in_(actors))
     if group:
         where.append(Assignment.actor_id == group)
@@ -157,7 +157,7 @@ def _effective(tx: Tx, given: list[_One], query: dict[str, str], projects: list[
 
 def _reached(tx: Tx, one: _One) -> list[str]:
     if one.target == "domain":
-        return [p.id for p in tx.all(Project, Project.domain_id == one.target_id)]
+        return [p.id for p in tx.all(Project, domain_id=one.target_id)]
     return _subtree(tx, one.target_id)[1:]
 
 

@@ -1,17 +1,18 @@
 """What must be true of the identity service's rows."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import sqlalchemy as sa
 
-from ..core.audit import Invariant
+from ..core.audit import Invariant, Violation
 from ..core.db import Tx
 from ..core.parts import Parts
 from ..core.resource import Resource
 from .rows import Assignment, Domain, Endpoint, Group, Project, User
 
 
-def _assigned(_parts: Parts, tx: Tx) -> Iterable[str]:
+def _assigned(_parts: Parts, tx: Tx) -> Iterable[Violation]:
     kinds: tuple[tuple[str, sa.Column[str], sa.Column[str], type[Resource]], ...] = (
         ("user", Assignment.actor, Assignment.actor_id, User),
         ("group", Assignment.actor, Assignment.actor_id, Group),
@@ -22,7 +23,11 @@ def _assigned(_parts: Parts, tx: Tx) -> Iterable[str]:
         there = sa.exists().where(cls.table.c.id == key)
         for row in tx.all(Assignment, kind == word, ~there):
             gone = row.actor_id if kind is Assignment.actor else row.target_id
-            yield f"role {row.role_id} is assigned, but the {word} {gone} is gone"
+            yield Violation(
+                f"role {row.role_id} is assigned, but the {word} {gone} is gone",
+                "the assignment is removed",  # ids are never used twice: nobody comes back to it
+                partial(Tx.remove, thing=row),
+            )
 
 
 def _trees(_parts: Parts, tx: Tx) -> Iterable[str]:
@@ -43,7 +48,7 @@ def _endpoints(_parts: Parts, tx: Tx) -> Iterable[str]:
 
 
 INVARIANTS: tuple[Invariant, ...] = (
-    Invariant("identity.assignments", "Every assignment has its actor and its target", _assigned),
-    Invariant("identity.trees", "Every project's parent is in its domain", _trees),
-    Invariant("identity.endpoints", "Every endpoint has a known interface", _endpoints),
+    Invariant("I6", "Every role assignment has its actor and its target.", _assigned),
+    Invariant("identity.trees", "Every project's parent is in its domain.", _trees),
+    Invariant("identity.endpoints", "Every endpoint has a known interface.", _endpoints),
 )

@@ -134,7 +134,7 @@ def _scope(tx: Tx, wanted: dict[str, Any]) -> Scope:
     if "id" in project:
         return Scope("project", project["id"])
     domain = _domain_id(tx, project["domain"])
-    found = tx.one(Project, Project.domain_id == domain, Project.name == project["name"])
+    found = tx.one(Project, domain_id=domain, name=project["name"])
     if found is None:
         raise refused()
     return Scope("project", found.id)
@@ -143,7 +143,7 @@ def _scope(tx: Tx, wanted: dict[str, Any]) -> Scope:
 def _domain_id(tx: Tx, named: dict[str, Any]) -> str | None:
     if "id" in named:
         return str(named["id"])
-    found = tx.one(Domain, Domain.name == named["name"])
+    found = tx.one(Domain, name=named["name"])
     return found.id if found else None
 
 
@@ -153,7 +153,7 @@ def _user(tx: Tx, named: dict[str, Any]) -> User | None:
         found = tx.get(User, named["id"])
     else:
         domain = _domain_id(tx, named["domain"])
-        found = tx.one(User, User.domain_id == domain, User.name == named["name"])
+        found = tx.one(User, domain_id=domain, name=named["name"])
     return found if found is not None and found.enabled else None
 
 
@@ -164,11 +164,7 @@ def _credential(tx: Tx, given: dict[str, Any]) -> ApplicationCredential | None:
         user = _user(tx, given["user"])
         if user is None:
             return None
-        found = tx.one(
-            ApplicationCredential,
-            ApplicationCredential.user_id == user.id,
-            ApplicationCredential.name == given["name"],
-        )
+        found = tx.one(ApplicationCredential, user_id=user.id, name=given["name"])
     if found is None or (found.expires_at is not None and found.expires_at <= tx.now):
         return None
     return found

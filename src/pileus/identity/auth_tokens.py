@@ -78,7 +78,7 @@ def projects(tx: Tx, user_id: str) -> list[Project]:
     seen = {p.id for p in found}
     edge = [p.id for p in found if p.parent_id in down and p.domain_id not in down]
     while edge:
-        deeper = tx.all(Project, Project.enabled.is_(True), Project.parent_id.in_(edge))
+        deeper = tx.all(Project, enabled=True, parent_id=edge)
         fresh = [p for p in deeper if p.id not in seen]
         found += fresh
         seen |= {p.id for p in fresh}
@@ -87,8 +87,8 @@ def projects(tx: Tx, user_id: str) -> list[Project]:
 
 
 def _targets(tx: Tx, user_id: str) -> tuple[list[str], list[str]]:
-    groups = [m.group_id for m in tx.all(Member, Member.user_id == user_id)]
-    rows = tx.all(Assignment, Assignment.actor_id.in_([user_id, *groups]))
+    groups = [m.group_id for m in tx.all(Member, user_id=user_id)]
+    rows = tx.all(Assignment, actor_id=[user_id, *groups])
     plain = {r.target_id for r in rows if not r.inherited}
     return sorted(plain), sorted({r.target_id for r in rows if r.inherited})
 
@@ -106,7 +106,7 @@ def list_domains(ctx: Context) -> object:
     from .domain import shown
 
     plain, _ = _targets(ctx.tx, ctx.who.user_id)
-    found = ctx.tx.all(Domain, Domain.enabled.is_(True), Domain.id.in_(plain), order=[Domain.name])
+    found = ctx.tx.all(Domain, enabled=True, id=plain, order=[Domain.name])
     return ctx.service.page(ctx, "domains", shown(ctx, found), "")
 
 

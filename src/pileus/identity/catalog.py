@@ -13,18 +13,14 @@ _PROJECT = ("project_id", "tenant_id")
 def catalog(tx: Tx) -> list[dict[str, Any]]:
     """Enabled services with their enabled endpoints, URLs as they are stored."""
     found: dict[str, dict[str, Any]] = {}
-    for service in tx.all(
-        CatalogService, CatalogService.enabled.is_(True), order=[CatalogService.type]
-    ):
+    for service in tx.all(CatalogService, enabled=True, order=[CatalogService.type]):
         found[service.id] = {
             "endpoints": [],
             "id": service.id,
             "type": service.type,
             "name": service.name,
         }
-    for endpoint in tx.all(
-        Endpoint, Endpoint.enabled.is_(True), order=[Endpoint.interface, Endpoint.id]
-    ):
+    for endpoint in tx.all(Endpoint, enabled=True, order=[Endpoint.interface, Endpoint.id]):
         if endpoint.service_id in found:
             found[endpoint.service_id]["endpoints"].append(
                 {

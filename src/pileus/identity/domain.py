@@ -51,8 +51,8 @@ def _update(ctx: Context) -> object:
         noun.taken(tx, Domain, values["name"], but=row.id)
     tx.change(row, extra=row.extra | free, **values)
     if values.get("enabled") is False:
-        people = [f"user:{u.id}" for u in tx.all(User, User.domain_id == row.id)]
-        places = [f"project:{p.id}" for p in tx.all(Project, Project.domain_id == row.id)]
+        people = [f"user:{u.id}" for u in tx.all(User, domain_id=row.id)]
+        places = [f"project:{p.id}" for p in tx.all(Project, domain_id=row.id)]
         revoke(tx, ctx.parts[Tokens].hours, f"domain:{row.id}", *people, *places)
     else:
         bump(tx)
@@ -66,21 +66,21 @@ def _delete(ctx: Context) -> None:
         raise Forbidden("The default domain cannot be deleted.")
     if row.enabled:
         raise Forbidden("An enabled domain cannot be deleted: disable it first.")
-    roles = [r.id for r in tx.all(Role, Role.domain_id == row.id)]
-    if roles and tx.exists(Assignment, Assignment.role_id.in_(roles)):
+    roles = [r.id for r in tx.all(Role, domain_id=row.id)]
+    if roles and tx.exists(Assignment, role_id=roles):
         raise Conflict("Roles of this domain are still assigned: revoke them first.")
-    for user in tx.all(User, User.domain_id == row.id):
+    for user in tx.all(User, domain_id=row.id):
         drop_user(tx, user, hours)
-    for project in tx.all(Project, Project.domain_id == row.id):
+    for project in tx.all(Project, domain_id=row.id):
         drop_project(tx, project, hours)
-    for group in tx.all(Group, Group.domain_id == row.id):
-        tx.remove_where(Member, Member.group_id == group.id)
-        tx.remove_where(Assignment, Assignment.actor_id == group.id)
+    for group in tx.all(Group, domain_id=row.id):
+        tx.remove_where(Member, group_id=group.id)
+        tx.remove_where(Assignment, actor_id=group.id)
         tx.remove(group)
-    tx.remove_where(Implication, Implication.prior_role_id.in_(roles))
-    tx.remove_where(Implication, Implication.implied_role_id.in_(roles))
-    tx.remove_where(Role, Role.id.in_(roles))
-    tx.remove_where(Assignment, Assignment.target_id == row.id)
+    tx.remove_where(Implication, prior_role_id=roles)
+    tx.remove_where(Implication, implied_role_id=roles)
+    tx.remove_where(Role, id=roles)
+    tx.remove_where(Assignment, target_id=row.id)
     tx.remove(row)
     revoke(tx, hours, f"domain:{row.id}")
 

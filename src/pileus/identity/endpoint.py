@@ -88,7 +88,7 @@ class _Kind:
 
 class _Services(_Kind):
     def clear(self, ctx: Context, row: Any) -> None:
-        ctx.tx.remove_where(Endpoint, Endpoint.service_id == row.id)
+        ctx.tx.remove_where(Endpoint, service_id=row.id)
 
 
 class _Regions(_Kind):
@@ -122,8 +122,8 @@ class _Regions(_Kind):
             parent = above.parent_region_id
 
     def clear(self, ctx: Context, row: Any) -> None:
-        if ctx.tx.exists(Endpoint, Endpoint.region_id == row.id) or ctx.tx.exists(
-            Region, Region.parent_region_id == row.id
+        if ctx.tx.exists(Endpoint, region_id=row.id) or ctx.tx.exists(
+            Region, parent_region_id=row.id
         ):
             raise Conflict("Endpoints or regions still belong to this region: delete them first.")
 

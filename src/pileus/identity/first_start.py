@@ -57,7 +57,7 @@ def first_start(tx: Tx, parts: Parts, services: Sequence[Service]) -> dict[str, 
 
 def _roles(tx: Tx) -> dict[str, str]:
     """The ids of the usual roles, made where they are missing."""
-    ids = {r.name: r.id for r in tx.all(Role, Role.scope == "")}
+    ids = {r.name: r.id for r in tx.all(Role, scope="")}
     for name, implied in _ROLES:
         if name not in ids:
             ids[name] = tx.add(Role(name=name)).id
@@ -68,7 +68,7 @@ def _roles(tx: Tx) -> dict[str, str]:
 
 
 def _project(tx: Tx, name: str, description: str) -> str:
-    found = tx.one(Project, Project.domain_id == DEFAULT, Project.name == name)
+    found = tx.one(Project, domain_id=DEFAULT, name=name)
     if found is None:
         found = tx.add(
             Project(name=name, description=description, domain_id=DEFAULT, parent_id=DEFAULT)
@@ -79,7 +79,7 @@ def _project(tx: Tx, name: str, description: str) -> str:
 def _user(
     tx: Tx, parts: Parts, name: str, project_id: str, password: str, made: dict[str, str]
 ) -> str:
-    found = tx.one(User, User.domain_id == DEFAULT, User.name == name)
+    found = tx.one(User, domain_id=DEFAULT, name=name)
     if found is None:
         made[name] = password or secrets.token_urlsafe(18)
         stored = parts[Tokens].passwords.hash(made[name])
@@ -98,16 +98,16 @@ def _catalog(tx: Tx, config: Config, services: Sequence[Service]) -> None:
         for kind in (service.type, *service.aliases)
     ]
     for kind, name, path in wanted:
-        row = tx.one(CatalogService, CatalogService.type == kind)
+        row = tx.one(CatalogService, type=kind)
         if row is None:
             row = tx.add(CatalogService(type=kind, name=name))
             for interface in _INTERFACES:
                 endpoint = Endpoint(service_id=row.id, interface=interface, made=path)
-                endpoint.region_id, endpoint.url = config.region, config.base_url + path
+                endpoint.region_id, endpoint.url = config.region, config.catalog_url + path
                 tx.add(endpoint)
             bump(tx)
     for endpoint in tx.all(Endpoint, Endpoint.made.is_not(None)):
-        url = config.base_url + str(endpoint.made)
+        url = config.catalog_url + str(endpoint.made)
         if endpoint.url != url:
             tx.change(endpoint, url=url)
             bump(tx)

@@ -80,7 +80,7 @@ def _list(ctx: Context) -> object:
         Assignment.inherited.is_(at.inherited),
     )
     ids = [row.role_id for row in rows]
-    found = ctx.tx.all(Role, Role.id.in_(ids), order=[Role.name])
+    found = ctx.tx.all(Role, id=ids, order=[Role.name])
     return ctx.service.page(ctx, "roles", noun.view(ctx, found), "")
 
 

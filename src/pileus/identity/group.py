@@ -51,15 +51,15 @@ def _update(ctx: Context) -> object:
 
 def _delete(ctx: Context) -> None:
     row = _find(ctx, "delete_group")
-    ctx.tx.remove_where(Member, Member.group_id == row.id)
-    ctx.tx.remove_where(Assignment, Assignment.actor_id == row.id)
+    ctx.tx.remove_where(Member, group_id=row.id)
+    ctx.tx.remove_where(Assignment, actor_id=row.id)
     ctx.tx.remove(row)
     bump(ctx.tx)
 
 
 def _users(ctx: Context) -> object:
     row = _find(ctx, "list_users_in_group")
-    ids = [m.user_id for m in ctx.tx.all(Member, Member.group_id == row.id)]
+    ids = [m.user_id for m in ctx.tx.all(Member, group_id=row.id)]
     rows, marker = noun.listed(ctx, User, [User.id.in_(ids)])
     return ctx.service.page(ctx, "users", shown_users(ctx, rows), marker)
 

@@ -11,7 +11,7 @@ from .rows import Project, User
 
 def project_exists(tx: Tx, project_id: str) -> bool:
     """Whether there is such a project."""
-    return tx.exists(Project, Project.id == project_id)
+    return tx.exists(Project, id=project_id)
 
 
 def user_names(tx: Tx, ids: Iterable[str]) -> dict[str, str]:

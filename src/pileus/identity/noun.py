@@ -20,12 +20,13 @@ from ..wire.paging import page
 R = TypeVar("R", bound=Resource)
 _MOST = 100_000  # the identity API has never cut its lists
 _FREE = Json(8)
+# All without regard to case, as with the usual database of a classic cloud; databases differ in it.
 _LIKE: Mapping[str, Callable[["sa.Column[Any]", str], "sa.ColumnElement[bool]"]] = {
-    "contains": lambda c, v: c.contains(v, autoescape=True),
+    "contains": lambda c, v: c.icontains(v, autoescape=True),
     "icontains": lambda c, v: c.icontains(v, autoescape=True),
-    "startswith": lambda c, v: c.startswith(v, autoescape=True),
+    "startswith": lambda c, v: c.istartswith(v, autoescape=True),
     "istartswith": lambda c, v: c.istartswith(v, autoescape=True),
-    "endswith": lambda c, v: c.endswith(v, autoescape=True),
+    "endswith": lambda c, v: c.iendswith(v, autoescape=True),
     "iendswith": lambda c, v: c.iendswith(v, autoescape=True),
 }
 

@@ -76,9 +76,7 @@ def _below(tx: Tx, project: Project) -> list[list[Project]]:
     ids = [project.id]
     while ids:
         level = [
-            p
-            for some in chunks(ids)
-            for p in tx.all(Project, Project.parent_id.in_(some), order=[Project.name])
+            p for some in chunks(ids) for p in tx.all(Project, parent_id=some, order=[Project.name])
         ]
         if level:
             levels.append(level)
@@ -153,16 +151,16 @@ def _update(ctx: Context) -> object:
 def _delete(ctx: Context) -> None:
     tx = ctx.tx
     row = noun.find(ctx, Project, ctx.params["project_id"], "identity:delete_project")
-    if tx.exists(Project, Project.parent_id == row.id):
+    if tx.exists(Project, parent_id=row.id):
         raise Forbidden("There are projects below this one: delete them first.")
     drop(tx, row, ctx.parts[Tokens].hours)
 
 
 def drop(tx: Tx, project: Project, hours: float) -> None:
     """Delete a project and all that identity holds for it; `hours`: how long tokens live."""
-    tx.remove_where(Assignment, Assignment.target_id == project.id)
-    tx.remove_where(ApplicationCredential, ApplicationCredential.project_id == project.id)
-    tx.remove_where(ProjectTag, ProjectTag.project_id == project.id)
+    tx.remove_where(Assignment, target_id=project.id)
+    tx.remove_where(ApplicationCredential, project_id=project.id)
+    tx.remove_where(ProjectTag, project_id=project.id)
     tx.set(User, User.default_project_id == project.id, default_project_id=None)
     tx.remove(project)
     revoke(tx, hours, f"project:{project.id}")

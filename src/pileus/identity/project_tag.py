@@ -20,7 +20,7 @@ def by_project(tx: Tx, project_ids: Sequence[str]) -> dict[str, list[str]]:
     """The tags of these projects, in order."""
     found: dict[str, list[str]] = {}
     for some in chunks(project_ids):
-        for tag in tx.all(ProjectTag, ProjectTag.project_id.in_(some), order=[ProjectTag.name]):
+        for tag in tx.all(ProjectTag, project_id=some, order=[ProjectTag.name]):
             found.setdefault(tag.project_id, []).append(tag.name)
     return found
 
@@ -28,7 +28,7 @@ def by_project(tx: Tx, project_ids: Sequence[str]) -> dict[str, list[str]]:
 def replace(tx: Tx, project_id: str, value: object, where: Where) -> list[str]:
     """Give the project these tags and no others. Raises BadRequest."""
     tags = _TAGS.parse(value, where)
-    tx.remove_where(ProjectTag, ProjectTag.project_id == project_id)
+    tx.remove_where(ProjectTag, project_id=project_id)
     tx.add_all([ProjectTag(project_id=project_id, name=tag) for tag in tags])
     return sorted(tags)
 
@@ -78,7 +78,7 @@ def _replace(ctx: Context) -> object:
 
 def _clear(ctx: Context) -> None:
     row = _project(ctx, "delete_project_tags")
-    ctx.tx.remove_where(ProjectTag, ProjectTag.project_id == row.id)
+    ctx.tx.remove_where(ProjectTag, project_id=row.id)
 
 
 def _check(ctx: Context) -> Response:

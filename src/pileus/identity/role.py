@@ -68,7 +68,7 @@ def _update(ctx: Context) -> object:
 def _delete(ctx: Context) -> None:
     row = _find(ctx, "delete")
     tx = ctx.tx
-    tx.remove_where(Assignment, Assignment.role_id == row.id)
+    tx.remove_where(Assignment, role_id=row.id)
     tx.remove_where(
         Implication,
         sa.or_(Implication.prior_role_id == row.id, Implication.implied_role_id == row.id),
@@ -83,10 +83,8 @@ def _brief(ctx: Context, role_id: str, name: str) -> dict[str, Any]:
 
 def _implied(ctx: Context) -> object:
     prior = noun.find(ctx, Role, ctx.params["role_id"], "identity:list_implied_roles")
-    ids = [
-        i.implied_role_id for i in ctx.tx.all(Implication, Implication.prior_role_id == prior.id)
-    ]
-    rows = ctx.tx.all(Role, Role.id.in_(ids), order=[Role.name])
+    ids = [i.implied_role_id for i in ctx.tx.all(Implication, prior_role_id=prior.id)]
+    rows = ctx.tx.all(Role, id=ids, order=[Role.name])
     inference = {
         "prior_role": _brief(ctx, prior.id, prior.name),
         "implies": [_brief(ctx, r.id, r.name) for r in rows],

@@ -63,7 +63,7 @@ class Tokens:
         self.hours = config.token_hours
         self.passwords = Passwords()
         self._db = db
-        self._keys = Keys(config.state / "fernet-keys")
+        self._keys = Keys(config.shared / "fernet-keys")
         self._reader = revision.Reader(db)
         self._kept: dict[str, Understood] = {}
         self._lock = threading.Lock()

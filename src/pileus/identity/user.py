@@ -130,9 +130,9 @@ def _delete(ctx: Context) -> None:
 
 def drop(tx: Tx, user: User, hours: float) -> None:
     """Delete a user and all that identity holds for it; `hours`: how long tokens live."""
-    tx.remove_where(Assignment, Assignment.actor_id == user.id)
-    tx.remove_where(Member, Member.user_id == user.id)
-    tx.remove_where(ApplicationCredential, ApplicationCredential.user_id == user.id)
+    tx.remove_where(Assignment, actor_id=user.id)
+    tx.remove_where(Member, user_id=user.id)
+    tx.remove_where(ApplicationCredential, user_id=user.id)
     tx.remove(user)
     revoke(tx, hours, f"user:{user.id}")
 
@@ -147,7 +147,7 @@ def _projects(ctx: Context) -> object:
 
 def _groups(ctx: Context) -> object:
     row = noun.find(ctx, User, ctx.params["user_id"], "identity:list_groups_for_user")
-    ids = [m.group_id for m in ctx.tx.all(Member, Member.user_id == row.id)]
+    ids = [m.group_id for m in ctx.tx.all(Member, user_id=row.id)]
     rows, marker = noun.listed(ctx, Group, [Group.id.in_(ids)])
     return ctx.service.page(ctx, "groups", noun.view(ctx, rows), marker)
 

@@ -6,7 +6,8 @@ from ..core.db import Tx
 from ..core.flow import Flow
 from ..core.parts import Parts
 from .formats import Unsafe
-from .local import add_local, bootable, clear, disk_format, exists, names
+from .local import add_local, bootable, clear, content, disk_format, exists, names
+from .made import destroy, forget, owned, receive, reserve, wants
 from .mend import INVARIANTS, loops
 from .rows import Image
 from .samples import samples
@@ -31,10 +32,17 @@ __all__ = [
     "add_local",
     "bootable",
     "clear",
+    "content",
+    "destroy",
     "disk_format",
     "exists",
     "first_start",
+    "forget",
     "loops",
     "names",
+    "owned",
+    "receive",
+    "reserve",
     "samples",
+    "wants",
 ]

@@ -32,13 +32,21 @@ def bootable(tx: Tx, who: Credentials, image_id: str) -> Image:
 
 def exists(tx: Tx, image_id: str) -> bool:
     """Whether there is such an image with its bytes."""
-    return tx.exists(Image, Image.id == image_id, Image.status.in_(["active", "deactivated"]))
+    return tx.exists(Image, id=image_id, status=["active", "deactivated"])
 
 
 def disk_format(tx: Tx, image_id: str) -> str | None:
     """The image's disk format; None when the image is gone."""
     image = tx.get(Image, image_id)
     return image.disk_format if image else None
+
+
+def content(tx: Tx, image_id: str) -> tuple[str, str] | None:
+    """The image's disk format and the SHA-512 of its bytes; None when the image is gone."""
+    image = tx.get(Image, image_id)
+    if image is None or image.disk_format is None:
+        return None
+    return image.disk_format, image.os_hash_value or ""
 
 
 def names(tx: Tx, ids: Collection[str]) -> dict[str, str]:

@@ -53,7 +53,7 @@ def add(ctx: Context) -> object:
     member = _MEMBER.parse(_key(ctx, "member"), ctx.where.at("member"))
     if ctx.tx.get(ImageMember, image.id, member) is not None:
         raise Conflict(f"Image {image.id} is already shared with {member}.")
-    if ctx.tx.count(ImageMember, ImageMember.image_id == image.id) >= _MOST:
+    if ctx.tx.count(ImageMember, image_id=image.id) >= _MOST:
         raise OverQuota(f"An image has at most {_MOST} members.")
     return _view(ctx.tx.add(ImageMember(image_id=image.id, member_id=member)))
 

@@ -45,10 +45,18 @@ def scope(who: Credentials, admin: bool) -> Sequence[Condition]:
 
 def find(tx: Tx, who: Credentials, admin: bool, image_id: str) -> Image:
     """The image with this id. Raises NotFound."""
-    image = tx.one(Image, Image.id == image_id.lower(), *scope(who, admin))
-    if image is None:
+    image = tx.get(Image, image_id.lower())
+    if image is None or not (admin or _visible(tx, who, image)):
         raise absent(image_id)
     return image
+
+
+def _visible(tx: Tx, who: Credentials, image: Image) -> bool:
+    """What `scope` says, of an image that is at hand."""
+    if image.owner == who.project_id or image.visibility in ("public", "community"):
+        return True
+    member = image.visibility == "shared" and tx.get(ImageMember, image.id, who.project_id)
+    return bool(member)
 
 
 def target(tx: Tx, who: Credentials, image: Image) -> Mapping[str, Any]:
@@ -57,11 +65,7 @@ def target(tx: Tx, who: Credentials, image: Image) -> Mapping[str, Any]:
     if image.visibility == "shared" and image.owner != who.project_id:
         # Seen under "shared" only by its members; the rule's word alone would let all in.
         found["visibility"] = ""
-        if tx.exists(
-            ImageMember,
-            ImageMember.image_id == image.id,
-            ImageMember.member_id == who.project_id,
-        ):
+        if tx.exists(ImageMember, image_id=image.id, member_id=who.project_id):
             found |= {"visibility": "shared", "member_id": who.project_id}
     return found
 

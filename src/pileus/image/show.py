@@ -12,7 +12,7 @@ def tags(tx: Tx, ids: Sequence[str]) -> dict[str, list[str]]:
     """The tags of these images, sorted."""
     found: dict[str, list[str]] = {image_id: [] for image_id in ids}
     for some in chunks(ids):
-        for row in tx.all(ImageTag, ImageTag.image_id.in_(some), order=[ImageTag.tag]):
+        for row in tx.all(ImageTag, image_id=some, order=[ImageTag.tag]):
             found[row.image_id].append(row.tag)
     return found
 

@@ -117,8 +117,10 @@ def store(
             db.run(lambda tx: _end(tx, image.id, upload, status, received))
     except BaseException:
         with files.locked():
+            files.drop(
+                image.id, upload
+            )  # first: its bytes may be what the database has no room for
             db.run(lambda tx: _undo(tx, image.id, upload))
-            files.drop(image.id, upload)
             discard(parts, image.id)
         raise
     finally:

@@ -138,7 +138,7 @@ def parse_tags(ctx: Context, value: object) -> list[str]:
 
 
 def _replace_tags(ctx: Context, image: Image, tags: list[str]) -> None:
-    ctx.tx.remove_where(ImageTag, ImageTag.image_id == image.id)
+    ctx.tx.remove_where(ImageTag, image_id=image.id)
     ctx.tx.add_all([ImageTag(image_id=image.id, tag=tag) for tag in tags])
 
 
@@ -166,8 +166,8 @@ def delete(ctx: Context) -> Response:
         image = seen.asked(ctx, tx, "delete_image")
         if image.protected:
             raise Forbidden(f"Image {image.id} is protected and cannot be deleted.")
-        tx.remove_where(ImageTag, ImageTag.image_id == image.id)
-        tx.remove_where(ImageMember, ImageMember.image_id == image.id)
+        tx.remove_where(ImageTag, image_id=image.id)
+        tx.remove_where(ImageMember, image_id=image.id)
         tx.remove(image)
         return image
 

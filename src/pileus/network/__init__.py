@@ -1,18 +1,22 @@
 """Network: networks, subnets, ports, routers, floating IPs and security groups."""
 
 from ..core.flow import Flow
-from .audit import INVARIANTS, samples
+from .audit import INVARIANTS
 from .claim import (
+    Absent,
     NetworkRequest,
     add_security_group,
     bind_ports,
     claim_ports,
     ports_ready,
+    ports_with_servers,
+    release_one,
     release_ports,
     remove_security_group,
     unbind_ports,
 )
 from .first import first_start
+from .gauges import samples
 from .loops import clear, loops
 from .nics import (
     NicAddress,
@@ -31,6 +35,7 @@ __all__ = [
     "FLOWS",
     "INVARIANTS",
     "SERVICE",
+    "Absent",
     "NetworkRequest",
     "NicAddress",
     "NicInfo",
@@ -43,6 +48,8 @@ __all__ = [
     "loops",
     "pending",
     "ports_ready",
+    "ports_with_servers",
+    "release_one",
     "release_ports",
     "remove_security_group",
     "samples",

@@ -1,6 +1,8 @@
 """Addresses: which are free in a subnet, and taking them for a port."""
 
 import ipaddress
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -65,9 +67,7 @@ def pick(tx: Tx, subnet: Subnet, mac: str) -> str | None:
     guesses = {_nth(ranges, _number(tx) % size): None for _ in range(min(_GUESSES, size))}
     kind = ipaddress.IPv4Address if net.version == 4 else ipaddress.IPv6Address
     texts = [str(kind(number)) for number in guesses]
-    table = PortAddress.table.c
-    query = sa.select(table.ip).where(table.subnet_id == subnet.id, table.ip.in_(texts))
-    taken = set(tx.execute(query).scalars())
+    taken = set(tx.execute(_held(), {"subnet": subnet.id, "ips": texts}).scalars())
     for text in texts:
         if text not in taken:
             return text
@@ -79,6 +79,13 @@ def pick(tx: Tx, subnet: Subnet, mac: str) -> str | None:
         if gap is not None:
             return str(kind(base + gap))
     return None
+
+
+@cache
+def _held() -> "sa.Select[Any]":
+    c = PortAddress.table.c
+    some = c.ip.in_(sa.bindparam("ips", expanding=True))
+    return sa.select(c.ip).where(c.subnet_id == sa.bindparam("subnet"), some)
 
 
 def _number(tx: Tx) -> int:

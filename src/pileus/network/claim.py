@@ -27,6 +27,10 @@ class NetworkRequest:
     tag: str | None = None
 
 
+class Absent(BadRequest):
+    """A network or port that is named is not there."""
+
+
 Wanted = Sequence[NetworkRequest] | Literal["auto", "none"]
 
 
@@ -54,9 +58,10 @@ def claim_ports(
         quota.claim(tx, who.project_id, "port", fresh)
     owner = f"compute:{availability_zone or 'nova'}"
     groups = _groups(tx, who, security_groups) if fresh else []
-    present = tx.count(Port, Port.device_id == server_id)
+    # Behind those that it has, whichever of them have been taken away.
+    following = max((port.position for port in ports_of(tx, server_id)), default=-1) + 1
     found = []
-    for position, request in enumerate(requests, present):
+    for position, request in enumerate(requests, following):
         if request.port_id is not None:
             port = _adopt(tx, who, request.port_id)
             tx.change(
@@ -83,11 +88,9 @@ def claim_ports(
     return found
 
 
-def _visible(who: Credentials) -> list[sa.ColumnElement[bool]]:
-    if _ADMIN in who.roles:
-        return []
-    mine = Network.project_id == who.project_id
-    return [sa.or_(mine, Network.shared.is_(True), Network.external.is_(True))]
+def _visible(who: Credentials, network: Network) -> bool:
+    mine = network.project_id == who.project_id or _ADMIN in who.roles
+    return mine or network.shared or network.external
 
 
 def _only(tx: Tx, who: Credentials) -> str | None:
@@ -102,14 +105,14 @@ def _only(tx: Tx, who: Credentials) -> str | None:
 def _make(
     tx: Tx, who: Credentials, port: Port, request: NetworkRequest, groups: Sequence[str]
 ) -> None:
-    network = tx.one(Network, Network.id == request.network_id, *_visible(who))
-    if network is None:
-        raise BadRequest(f"Network {request.network_id} could not be found.")
+    network = tx.get(Network, request.network_id)
+    if network is None or not _visible(who, network):
+        raise Absent(f"Network {request.network_id} could not be found.")
     if network.external and not network.shared and _ADMIN not in who.roles:
         raise Forbidden(
             f"It is not allowed to create an interface on external network {network.id}"
         )
-    if not tx.exists(Subnet, Subnet.network_id == network.id):
+    if not tx.exists(Subnet, network_id=network.id):
         raise BadRequest(f"Network {network.id} requires a subnet in order to boot instances on.")
     port.network_id = network.id
     port.port_security_enabled = network.port_security_enabled
@@ -129,12 +132,10 @@ def _make(
 def _adopt(tx: Tx, who: Credentials, port_id: str) -> Port:
     port = tx.get(Port, port_id)
     if port is None or (port.project_id != who.project_id and _ADMIN not in who.roles):
-        raise BadRequest(f"Port {port_id} could not be found.")
+        raise Absent(f"Port {port_id} could not be found.")
     if port.device_id:
         raise Conflict(f"Port {port_id} is still in use.")
-    if not port_life.addresses_of(tx, port.id) and tx.exists(
-        Subnet, Subnet.network_id == port.network_id
-    ):
+    if not port_life.addresses_of(tx, port.id) and tx.exists(Subnet, network_id=port.network_id):
         raise BadRequest(f"Port {port_id} requires a FixedIP in order to be used.")
     return port
 
@@ -201,7 +202,7 @@ def _guarded(tx: Tx, server_id: str) -> list[tuple[Port, list[str]]]:
     """The server's ports that can have security groups, each with those that it has."""
     order = [PortGroup.position]
     return [
-        (port, [m.group_id for m in tx.all(PortGroup, PortGroup.port_id == port.id, order=order)])
+        (port, [m.group_id for m in tx.all(PortGroup, port_id=port.id, order=order)])
         for port in ports_of(tx, server_id)
         if port.port_security_enabled
     ]
@@ -215,7 +216,7 @@ def _set_groups(tx: Tx, port: Port, groups: Sequence[str]) -> None:
 
 def ports_of(tx: Tx, server_id: str) -> list[Port]:
     """The server's ports in their order."""
-    return tx.all(Port, Port.device_id == server_id, order=[Port.position, Port.id])
+    return tx.all(Port, device_id=server_id, order=[Port.position, Port.id])
 
 
 def bind_ports(tx: Tx, server_id: str, host: str) -> None:
@@ -273,12 +274,21 @@ def release_ports(tx: Tx, server_id: str) -> None:
         release_port(tx, port)
 
 
+def release_one(tx: Tx, server_id: str, port_id: str) -> None:
+    """The server needs this port no more; one that is not its own is left alone."""
+    for port in tx.all(Port, id=port_id, device_id=server_id):
+        release_port(tx, port)
+
+
 def ports_ready(tx: Tx, server_id: str) -> bool:
     """Whether every port of the server that is bound and switched on carries traffic."""
-    return not tx.exists(
-        Port,
-        Port.device_id == server_id,
-        Port.host != "",
-        Port.admin_state_up.is_(True),
-        Port.status != "ACTIVE",
-    )
+    ports = tx.all(Port, device_id=server_id)
+    return all(p.status == "ACTIVE" for p in ports if p.host and p.admin_state_up)
+
+
+def ports_with_servers(tx: Tx) -> list[tuple[str, str, str, bool]]:
+    """Every server's port: its id, the server's, its host ("" for none), whether it was made so."""
+    port = Port.table.c
+    query = sa.select(port.id, port.device_id, port.host, port.claimed)
+    found = tx.execute(query.where(port.device_owner.like("compute:%")))
+    return [(port_id, server, host, made) for port_id, server, host, made in found]

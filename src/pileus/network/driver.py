@@ -4,9 +4,9 @@ Two Protocols: `NetworkDriver` holds the logical world (switches, routers, addre
 the whole cloud; `HostNetwork` plugs ports into it on one host. Neither sees a row or a request.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,26 @@ class NetworkDriver(Protocol):
 
     def close(self) -> None:
         """Let go of connections and threads; what was applied stays."""
+        ...
+
+
+@runtime_checkable
+class PortNews(Protocol):
+    """What a NetworkDriver may be able to do besides: tell which ports have changed.
+
+    Without it every look at the ports looks at all of them. The revisions of a driver that has it
+    are changed by `apply` alone, so that `on_change` is about ports only.
+    """
+
+    def moved(self, since: int) -> tuple[int, Collection[str] | None]:
+        """The moment of now, and the ports that went up or down after the moment `since`.
+
+        None for the ports when that is not known any more; the first moment is 0.
+        """
+        ...
+
+    def where(self, port_ids: Iterable[str]) -> Mapping[str, str]:
+        """As `ports_up`, of these ports alone."""
         ...
 
 

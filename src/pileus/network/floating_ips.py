@@ -110,9 +110,7 @@ def _associate(ctx: Context, floating: FloatingIp, port_id: Any, inside: Any) ->
             " Floating IP.",
             kind="ExternalGatewayForFloatingIPNotFound",
         )
-    other = tx.one(
-        FloatingIp, FloatingIp.port_id == port.id, FloatingIp.fixed_ip_address == address.ip
-    )
+    other = tx.one(FloatingIp, port_id=port.id, fixed_ip_address=address.ip)
     if other is not None and other.id != floating.id:
         raise Conflict(
             f"Cannot associate floating IP {floating.floating_ip_address} ({floating.id}) with"

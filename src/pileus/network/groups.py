@@ -53,13 +53,13 @@ def _delete(ctx: Context, group: SecurityGroup) -> None:
             "Insufficient rights for removing default security group.",
             kind="SecurityGroupCannotRemoveDefault",
         )
-    if tx.exists(PortGroup, PortGroup.group_id == group.id):
+    if tx.exists(PortGroup, group_id=group.id):
         raise Conflict(f"Security Group {group.id} in use.", kind="SecurityGroupInUse")
-    others = tx.all(SecurityGroupRule, SecurityGroupRule.remote_group_id == group.id)
+    others = tx.all(SecurityGroupRule, remote_group_id=group.id)
     for rule in others:
         topology.mark(tx, "security_group", rule.security_group_id)
         tx.remove(rule)
-    tx.remove_where(SecurityGroupRule, SecurityGroupRule.security_group_id == group.id)
+    tx.remove_where(SecurityGroupRule, security_group_id=group.id)
     tx.remove(group)
     topology.mark(tx, "security_group", group.id)
 
@@ -77,7 +77,7 @@ def _expand(ctx: Context, rows: list[Any], views: list[dict[str, Any]]) -> None:
     for batch in chunks(found):
         rules = ctx.tx.all(
             SecurityGroupRule,
-            SecurityGroupRule.security_group_id.in_(batch),
+            security_group_id=batch,
             order=[SecurityGroupRule.created_at, SecurityGroupRule.id],
         )
         for rule, shown in zip(rules, view(ctx, rules, expand_rules), strict=True):

@@ -110,7 +110,7 @@ def _join_port(ctx: Context, router: Router, port_id: str) -> Port:
     held = port_life.addresses_of(tx, port.id)
     if not held:
         raise _bad("Router port must have at least one fixed IP")
-    found = tx.all(Subnet, Subnet.id.in_([address.subnet_id for address in held]))
+    found = tx.all(Subnet, id=[address.subnet_id for address in held])
     if sum(subnet.ip_version == 4 for subnet in found) > 1:
         raise _bad("Cannot have multiple IPv4 subnets on router port")
     for subnet in found:
@@ -130,7 +130,7 @@ def _join_port(ctx: Context, router: Router, port_id: str) -> Port:
 def _check_new(tx: Tx, router: Router, subnet: Subnet) -> None:
     others = subnets_of(tx, router.id)
     if router.gateway_network_id is not None:
-        others += tx.all(Subnet, Subnet.network_id == router.gateway_network_id)
+        others += tx.all(Subnet, network_id=router.gateway_network_id)
     for other in others:
         if other.id == subnet.id:
             raise _bad(f"Router already has a port on subnet {subnet.id}")
@@ -146,7 +146,7 @@ def _remove(ctx: Context) -> object:
     router = _router(ctx, "remove")
     port = _port_of(tx, router, wish)
     held = port_life.addresses_of(tx, port.id)
-    subnets = tx.all(Subnet, Subnet.id.in_([address.subnet_id for address in held]))
+    subnets = tx.all(Subnet, id=[address.subnet_id for address in held])
     if "subnet_id" in wish and wish["subnet_id"] not in [subnet.id for subnet in subnets]:
         raise Conflict(
             f"The subnet {wish['subnet_id']} does not match the port {port.id}.",
@@ -185,7 +185,7 @@ def _port_of(tx: Tx, router: Router, wish: dict[str, Any]) -> Port:
 
 def _check_unneeded(tx: Tx, router: Router, subnet: Subnet) -> None:
     net = ipaddress.ip_network(subnet.cidr)
-    for floating in tx.all(FloatingIp, FloatingIp.router_id == router.id):
+    for floating in tx.all(FloatingIp, router_id=router.id):
         if ipaddress.ip_address(str(floating.fixed_ip_address)) in net:
             raise Conflict(
                 f"Router interface for subnet {subnet.id} on router {router.id} cannot be deleted,"

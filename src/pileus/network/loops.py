@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,7 +13,7 @@ from ..core.db import Database, Tx, chunks
 from ..core.loop import Loop
 from ..core.parts import Parts
 from . import topology
-from .driver import Change, Key, NetworkDriver
+from .driver import Change, Key, NetworkDriver, PortNews
 from .rows import GATEWAY, INTERFACE, FloatingIp, Port, is_guest, of_guests
 from .translate import translate
 
@@ -31,11 +32,16 @@ class Translation:
         self._resynced: float | None = None
         self._changed = False
         self._up: Mapping[str, str] | None = None  # at the last look; None: look at every port
+        self._moment = 0  # of the last look, where the driver tells which ports have changed
         self._refused: dict[Key, int] = {}
 
     def changed(self) -> None:
-        """The data plane says that it has changed: compare soon."""
-        self._changed = True
+        """The data plane says that it has changed: compare soon, unless it is about ports only."""
+        self._changed = not isinstance(self.driver, PortNews)
+
+    def anew(self) -> None:
+        """Another process may have told the data plane meanwhile: believe nothing of old."""
+        self._resynced = self._up = None
 
     def work(self) -> None:
         """One round: compare everything if it is time, tell what is marked, note what is up."""
@@ -97,30 +103,49 @@ class Translation:
         return told
 
     def _note_ports(self) -> None:
-        up, before = dict(self.driver.ports_up()), self._up
-        changed = self.db.read(lambda tx: _differing(tx, up, whole=before is None))
-        if before is not None and up != before:
-            changed |= {port_id for port_id, _ in up.items() ^ before.items()}
+        driver, moment, moved = self.driver, 0, None
+        if isinstance(driver, PortNews):
+            moment, moved = driver.moved(self._moment)
+        if isinstance(driver, PortNews) and moved is not None and self._up is not None:
+            waiting = self.db.read(lambda tx: _bound_ports(tx, whole=False))
+            up = driver.where({*moved, *waiting})
+            changed = _differing(waiting, up) | set(moved)
+        else:
+            up = dict(driver.ports_up())
+            before = None if isinstance(driver, PortNews) else self._up
+            bound = self.db.read(lambda tx: _bound_ports(tx, whole=before is None))
+            changed = _differing(bound, up)
+            if before is not None and up != before:
+                changed |= {port_id for port_id, _ in up.items() ^ before.items()}
         for batch in chunks(sorted(changed)):
             self.db.run(partial(_note, port_ids=batch, up=up), promise=False)
-        self._up = up
+        self._up, self._moment = up, moment
 
 
-def _differing(tx: Tx, up: Mapping[str, str], whole: bool) -> set[str]:
-    """Bound ports whose rows say otherwise than `up`; only those that wait unless `whole`."""
-    table = Port.table.c
-    # A range rather than "not empty", so that an index finds them.
-    waiting = [table.host > ""] if whole else [table.status == "DOWN", table.host > ""]
-    query = sa.select(table.id, table.host, table.status).where(of_guests(), *waiting)
+def _bound_ports(tx: Tx, whole: bool) -> dict[str, tuple[str, str]]:
+    """Host and status of ports of guests on hosts; only of those that wait, unless `whole`."""
+    return {port_id: (host, status) for port_id, host, status in tx.execute(_bound(whole))}
+
+
+def _differing(ports: Mapping[str, tuple[str, str]], up: Mapping[str, str]) -> set[str]:
+    """Ports whose rows say otherwise than `up`."""
     return {
         port_id
-        for port_id, host, status in tx.execute(query)
+        for port_id, (host, status) in ports.items()
         if (up.get(port_id) == host) != (status == "ACTIVE")
     }
 
 
+@cache
+def _bound(whole: bool) -> "sa.Select[Any]":
+    table = Port.table.c
+    # A range rather than "not empty", so that an index finds them.
+    waiting = [table.host > ""] if whole else [table.status == "DOWN", table.host > ""]
+    return sa.select(table.id, table.host, table.status).where(of_guests(), *waiting)
+
+
 def _note(tx: Tx, port_ids: Sequence[str], up: Mapping[str, str]) -> None:
-    for port in tx.all(Port, Port.id.in_(port_ids)):
+    for port in tx.all(Port, id=port_ids):
         if not is_guest(port):
             continue
         status = "ACTIVE" if port.host and up.get(port.id) == port.host else "DOWN"
@@ -141,18 +166,20 @@ def _told(tx: Tx, changes: Sequence[Change]) -> None:
     routers = [c.key[1] for c in changes if c.key[0] == "router" and c.thing is not None]
     ports = [c.key[1] for c in changes if c.key[0] == "port" and c.thing is not None]
     for batch in chunks(routers):
-        here = FloatingIp.router_id.in_(batch)
-        tx.set(FloatingIp, here, FloatingIp.status != "ACTIVE", status="ACTIVE")
+        for floating in tx.all(FloatingIp, router_id=batch):
+            if floating.status != "ACTIVE":
+                tx.change(floating, status="ACTIVE")
     for batch in chunks(ports):
-        routed = Port.device_owner.in_((GATEWAY, INTERFACE))
-        tx.set(Port, Port.id.in_(batch), routed, Port.status != "ACTIVE", status="ACTIVE")
+        for port in tx.all(Port, id=batch, device_owner=(GATEWAY, INTERFACE)):
+            if port.status != "ACTIVE":
+                tx.change(port, status="ACTIVE")
 
 
 def loops(parts: Parts) -> list[Loop]:
     """The network service's loops."""
     db, driver = parts[Database], parts[NetworkDriver]
     translation = Translation(db, driver)
-    loop = Loop("network.topology", _PERIOD, translation.work, db, db.owner)
+    loop = Loop("network.topology", _PERIOD, translation.work, db, db.owner, translation.anew)
     db.listen(topology.TOPIC, lambda _key: loop.nudge())
 
     def changed() -> None:

@@ -1,7 +1,10 @@
 """Where the metadata service answers: one port a network, on every host with a guest in it."""
 
 import ipaddress
+from functools import cache
 from typing import Any
+
+import sqlalchemy as sa
 
 from ..core import desired
 from ..core.db import Tx
@@ -34,7 +37,7 @@ def refresh_port(tx: Tx, network: Network) -> None:
     held = {address.subnet_id for address in port_life.addresses_of(tx, port.id)}
     wanted = {subnet.id for subnet in subnets}
     for gone in held - wanted:
-        tx.remove_where(PortAddress, PortAddress.port_id == port.id, PortAddress.subnet_id == gone)
+        tx.remove_where(PortAddress, port_id=port.id, subnet_id=gone)
     for subnet in subnets:
         if subnet.id not in held:
             ip = allocate.pick(tx, subnet, port.mac_address)
@@ -52,9 +55,16 @@ def refresh_host(tx: Tx, network_id: str, host: str) -> None:
     """See that the host answers metadata in the network just while it has a guest there."""
     if not host:
         return
-    bound = tx.exists(Port, Port.network_id == network_id, Port.host == host, of_guests())
+    bound = tx.execute(_bound(), {"network": network_id, "host": host}).first()
     spec = _spec(tx, network_id) if bound else None
     desired.put(tx, host, KIND, network_id, spec)
+
+
+@cache
+def _bound() -> "sa.Select[Any]":
+    c = Port.table.c
+    here = (c.network_id == sa.bindparam("network"), c.host == sa.bindparam("host"))
+    return sa.select(sa.literal(1)).where(*here, of_guests()).limit(1)
 
 
 def _spec(tx: Tx, network_id: str) -> dict[str, Any] | None:

@@ -100,9 +100,9 @@ def _delete(ctx: Context, network: Network) -> None:
             " still in use on the network.",
             kind="NetworkInUse",
         )
-    for port in tx.all(Port, Port.network_id == network.id):
+    for port in tx.all(Port, network_id=network.id):
         port_life.remove(tx, port)
-    tx.remove_where(Subnet, Subnet.network_id == network.id)
+    tx.remove_where(Subnet, network_id=network.id)
     tx.remove(network)
     topology.mark(tx, "switch", network.id)
 
@@ -158,4 +158,4 @@ def routers_on(tx: Tx, network_id: str) -> list[str]:
 
 def used_addresses(tx: Tx, subnet_id: str) -> int:
     """How many addresses of a subnet ports hold."""
-    return tx.count(PortAddress, PortAddress.subnet_id == subnet_id)
+    return tx.count(PortAddress, subnet_id=subnet_id)

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,14 +54,14 @@ def server_nics(tx: Tx, server_id: str) -> list[NicInfo]:
     if not ports:
         return []
     nets = {port.network_id for port in ports}
-    networks = {n.id: n for n in tx.all(Network, Network.id.in_(nets))}
-    subnets = {s.id: s for s in tx.all(Subnet, Subnet.network_id.in_(nets))}
+    networks = {n.id: n for n in tx.all(Network, id=nets)}
+    subnets = {s.id: s for s in tx.all(Subnet, network_id=nets)}
     held = tx.all(
         PortAddress,
-        PortAddress.port_id.in_([port.id for port in ports]),
+        port_id=[port.id for port in ports],
         order=[PortAddress.position, PortAddress.ip],
     )
-    metadata = _metadata_ips(tx, nets)
+    metadata = metadata_ips(tx, nets)
     return [
         NicInfo(
             port.id,
@@ -79,16 +80,26 @@ def server_nics(tx: Tx, server_id: str) -> list[NicInfo]:
     ]
 
 
-def _metadata_ips(tx: Tx, network_ids: Collection[str]) -> dict[str, str]:
+def metadata_ips(tx: Tx, network_ids: Collection[str]) -> dict[str, str]:
+    """The address of the metadata port in each subnet of these networks."""
+    found: dict[str, str] = {}
+    rows = tx.execute(_metadata_ips(), {"networks": list(network_ids)})
+    found.update((subnet_id, ip) for subnet_id, ip in rows)
+    return found
+
+
+@cache
+def _metadata_ips() -> "sa.Select[Any]":
     held, port = PortAddress.table.c, Port.table.c
-    query = (
+    return (
         sa.select(held.subnet_id, held.ip)
         .join_from(PortAddress.table, Port.table, port.id == held.port_id)
-        .where(port.network_id.in_(network_ids), port.device_owner == METADATA)
+        .where(port.network_id.in_(_some("networks")), port.device_owner == METADATA)
     )
-    found: dict[str, str] = {}
-    found.update((subnet_id, ip) for subnet_id, ip in tx.execute(query))
-    return found
+
+
+def _some(name: str) -> "sa.BindParameter[Any]":
+    return sa.bindparam(name, expanding=True)
 
 
 def _address(ip: str, subnet: Subnet, metadata_ip: str | None) -> NicAddress:
@@ -109,28 +120,30 @@ Addresses = dict[str, dict[str, list[dict[str, Any]]]]
 def addresses(tx: Tx, server_ids: Collection[str]) -> Addresses:
     """The addresses of servers by network name, in the form of the compute API."""
     found: Addresses = {server_id: {} for server_id in server_ids}
-    port, held, net = Port.table.c, PortAddress.table.c, Network.table.c
-    floating = FloatingIp.table.c
     for batch in chunks(found):
-        query = (
-            sa.select(
-                port.device_id, net.name, port.mac_address, held.ip, floating.floating_ip_address
-            )
-            .join_from(Port.table, PortAddress.table, held.port_id == port.id)
-            .join(Network.table, net.id == port.network_id)
-            .outerjoin(
-                FloatingIp.table,
-                (floating.port_id == port.id) & (floating.fixed_ip_address == held.ip),
-            )
-            .where(port.device_id.in_(batch))
-            .order_by(port.position, port.id, held.position, held.ip)
-        )
-        for server_id, name, mac, ip, outside in tx.execute(query):
+        for server_id, name, mac, ip, outside in tx.execute(_addresses(), {"servers": batch}):
             shown = found[server_id].setdefault(name, [])
             shown.append(_shown(ip, "fixed", mac))
             if outside is not None:
                 shown.append(_shown(outside, "floating", mac))
     return found
+
+
+@cache
+def _addresses() -> "sa.Select[Any]":
+    port, held, net = Port.table.c, PortAddress.table.c, Network.table.c
+    floating = FloatingIp.table.c
+    return (
+        sa.select(port.device_id, net.name, port.mac_address, held.ip, floating.floating_ip_address)
+        .join_from(Port.table, PortAddress.table, held.port_id == port.id)
+        .join(Network.table, net.id == port.network_id)
+        .outerjoin(
+            FloatingIp.table,
+            (floating.port_id == port.id) & (floating.fixed_ip_address == held.ip),
+        )
+        .where(port.device_id.in_(_some("servers")))
+        .order_by(port.position, port.id, held.position, held.ip)
+    )
 
 
 def _shown(ip: str, kind: str, mac: str) -> dict[str, Any]:
@@ -145,19 +158,23 @@ def _shown(ip: str, kind: str, mac: str) -> dict[str, Any]:
 def server_security_groups(tx: Tx, server_ids: Collection[str]) -> dict[str, list[str]]:
     """The names of the security groups of servers' ports, each once a server."""
     found: dict[str, list[str]] = {server_id: [] for server_id in server_ids}
-    port, member, group = Port.table.c, PortGroup.table.c, SecurityGroup.table.c
     for batch in chunks(found):
-        query = (
-            sa.select(port.device_id, group.name)
-            .join_from(Port.table, PortGroup.table, member.port_id == port.id)
-            .join(SecurityGroup.table, group.id == member.group_id)
-            .where(port.device_id.in_(batch))
-            .order_by(port.position, member.position, group.name)
-        )
-        for server_id, name in tx.execute(query):
+        for server_id, name in tx.execute(_groups(), {"servers": batch}):
             if name not in found[server_id]:
                 found[server_id].append(name)
     return found
+
+
+@cache
+def _groups() -> "sa.Select[Any]":
+    port, member, group = Port.table.c, PortGroup.table.c, SecurityGroup.table.c
+    return (
+        sa.select(port.device_id, group.name)
+        .join_from(Port.table, PortGroup.table, member.port_id == port.id)
+        .join(SecurityGroup.table, group.id == member.group_id)
+        .where(port.device_id.in_(_some("servers")))
+        .order_by(port.position, member.position, group.name)
+    )
 
 
 def server_by_address(tx: Tx, network_id: str, ip: str) -> str | None:

@@ -23,7 +23,7 @@ def fresh_mac(tx: Tx, network_id: str) -> str:
     """A MAC address that is free on the network. Raises Conflict when none is found."""
     for _ in range(_MAC_TRIES):
         mac = tx.ids.mac()
-        if not tx.exists(Port, Port.network_id == network_id, Port.mac_address == mac):
+        if not tx.exists(Port, network_id=network_id, mac_address=mac):
             return mac
     raise Conflict(
         f"Unable to generate unique mac on network {network_id}.",
@@ -33,7 +33,7 @@ def fresh_mac(tx: Tx, network_id: str) -> str:
 
 def check_mac(tx: Tx, network_id: str, mac: str, port_id: str = "") -> None:
     """Raises Conflict (MacAddressInUse) when another port of the network has the address."""
-    held = tx.one(Port, Port.network_id == network_id, Port.mac_address == mac)
+    held = tx.one(Port, network_id=network_id, mac_address=mac)
     if held is not None and held.id != port_id:
         raise Conflict(
             f"Unable to complete operation for network {network_id}."
@@ -44,14 +44,12 @@ def check_mac(tx: Tx, network_id: str, mac: str, port_id: str = "") -> None:
 
 def subnets_of(tx: Tx, network_id: str) -> list[Subnet]:
     """The network's subnets, oldest first."""
-    return tx.all(Subnet, Subnet.network_id == network_id, order=[Subnet.created_at, Subnet.id])
+    return tx.all(Subnet, network_id=network_id, order=[Subnet.created_at, Subnet.id])
 
 
 def addresses_of(tx: Tx, port_id: str) -> list[PortAddress]:
     """The port's addresses in order."""
-    return tx.all(
-        PortAddress, PortAddress.port_id == port_id, order=[PortAddress.position, PortAddress.ip]
-    )
+    return tx.all(PortAddress, port_id=port_id, order=[PortAddress.position, PortAddress.ip])
 
 
 def assign(tx: Tx, port: Port, wanted: Sequence[Fixed] | None) -> None:
@@ -161,7 +159,7 @@ def make(
 
 def set_groups(tx: Tx, port: Port, groups: Sequence[str]) -> None:
     """The port's security groups are these from now on."""
-    tx.remove_where(PortGroup, PortGroup.port_id == port.id)
+    tx.remove_where(PortGroup, port_id=port.id)
     tx.add_all(
         [
             PortGroup(port_id=port.id, group_id=group, position=position)
@@ -179,7 +177,7 @@ def reassign(tx: Tx, port: Port, wanted: Sequence[Fixed]) -> None:
         kept.append(Fixed(same.subnet_id, same.ip) if same is not None else fixed)
         if same is not None:
             held.remove(same)
-    tx.remove_where(PortAddress, PortAddress.port_id == port.id)
+    tx.remove_where(PortAddress, port_id=port.id)
     assign(tx, port, kept)
     _drop_floating(tx, port.id, {fixed.ip for fixed in kept if fixed.ip})
     topology.mark(tx, "port", port.id)
@@ -188,14 +186,14 @@ def reassign(tx: Tx, port: Port, wanted: Sequence[Fixed]) -> None:
 def remove(tx: Tx, port: Port) -> None:
     """Remove a port with all that hangs on it; floating IPs that led to it are free again."""
     _drop_floating(tx, port.id, set())
-    tx.remove_where(PortAddress, PortAddress.port_id == port.id)
-    tx.remove_where(PortGroup, PortGroup.port_id == port.id)
+    tx.remove_where(PortAddress, port_id=port.id)
+    tx.remove_where(PortGroup, port_id=port.id)
     tx.remove(port)
     topology.mark(tx, "port", port.id)
 
 
 def _drop_floating(tx: Tx, port_id: str, kept: set[str]) -> None:
-    for floating in tx.all(FloatingIp, FloatingIp.port_id == port_id):
+    for floating in tx.all(FloatingIp, port_id=port_id):
         if floating.fixed_ip_address in kept:
             continue
         router_id = floating.router_id
@@ -220,4 +218,4 @@ def guests_on(tx: Tx, network_id: str) -> list[Port]:
 
 def metadata_port(tx: Tx, network_id: str) -> Port | None:
     """The port at which the network's guests reach the metadata service."""
-    return tx.one(Port, Port.network_id == network_id, Port.device_owner == METADATA)
+    return tx.one(Port, network_id=network_id, device_owner=METADATA)

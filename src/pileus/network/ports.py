@@ -170,7 +170,7 @@ def _update(ctx: Context, port: Port, values: dict[str, Any]) -> None:
     asked = values.pop("security_groups", ...)
     pairs = values.pop("allowed_address_pairs", ...)
     secure = values.get("port_security_enabled", port.port_security_enabled)
-    present = [m.group_id for m in tx.all(PortGroup, PortGroup.port_id == port.id)]
+    present = [m.group_id for m in tx.all(PortGroup, port_id=port.id)]
     groups = present if asked is ... else _groups(ctx, port.project_id, asked or [])
     mac = values.get("mac_address")
     if mac is not None and mac != port.mac_address:
@@ -228,10 +228,10 @@ def _expand(ctx: Context, rows: list[Any], views: list[dict[str, Any]]) -> None:
     groups: dict[str, list[str]] = defaultdict(list)
     for batch in chunks(row.id for row in rows):
         order: Sequence[Any] = [PortAddress.position, PortAddress.ip]
-        for held in ctx.tx.all(PortAddress, PortAddress.port_id.in_(batch), order=order):
+        for held in ctx.tx.all(PortAddress, port_id=batch, order=order):
             addresses[held.port_id].append(held)
         order = [PortGroup.position]
-        for member in ctx.tx.all(PortGroup, PortGroup.port_id.in_(batch), order=order):
+        for member in ctx.tx.all(PortGroup, port_id=batch, order=order):
             groups[member.port_id].append(member.group_id)
     shows_type = ctx.allows("get_port:binding:vif_type")
     shows_details = ctx.allows("get_port:binding:vif_details")

@@ -109,7 +109,7 @@ def _set_gateway(ctx: Context, router: Router, value: Any, verb: str) -> None:
 
 
 def _check_gateway_overlap(tx: Tx, router: Router, network: Network) -> None:
-    outside = tx.all(Subnet, Subnet.network_id == network.id)
+    outside = tx.all(Subnet, network_id=network.id)
     for inner in subnets_of(tx, router.id):
         for outer in outside:
             if overlap(inner.cidr, outer.cidr):
@@ -141,7 +141,7 @@ def clear_gateway(tx: Tx, router: Router) -> None:
     """Take the router off its external network. Raises Conflict while floating IPs need it."""
     if router.gateway_port_id is None:
         return
-    if tx.exists(FloatingIp, FloatingIp.router_id == router.id):
+    if tx.exists(FloatingIp, router_id=router.id):
         raise Conflict(
             f"Gateway cannot be updated for router {router.id}, since a gateway to external"
             f" network {router.gateway_network_id} is required by one or more floating IPs.",
@@ -158,7 +158,7 @@ def _routes(ctx: Context, router: Router, value: Any) -> list[dict[str, str]]:
     routes = _ROUTES.parse(value or [], ctx.where.at("routes"))
     nets = [ipaddress.ip_network(subnet.cidr) for subnet in subnets_of(tx, router.id)]
     if router.gateway_network_id is not None:
-        outside = tx.all(Subnet, Subnet.network_id == router.gateway_network_id)
+        outside = tx.all(Subnet, network_id=router.gateway_network_id)
         nets += [ipaddress.ip_network(subnet.cidr) for subnet in outside]
     seen: list[dict[str, str]] = []
     for route in routes:
@@ -179,7 +179,7 @@ def _bad_routes(routes: Any, why: str) -> BadRequest:
 
 def _delete(ctx: Context, router: Router) -> None:
     tx = ctx.tx
-    if tx.exists(Port, Port.device_id == router.id, Port.device_owner == INTERFACE):
+    if tx.exists(Port, device_id=router.id, device_owner=INTERFACE):
         raise Conflict(f"Router {router.id} still has ports", kind="RouterInUse")
     clear_gateway(tx, router)
     tx.remove(router)
@@ -190,7 +190,7 @@ def _expand(ctx: Context, rows: list[Any], views: list[dict[str, Any]]) -> None:
     held: dict[str, list[dict[str, str]]] = defaultdict(list)
     for batch in chunks(row.gateway_port_id for row in rows if row.gateway_port_id):
         order = [PortAddress.position, PortAddress.ip]
-        for address in ctx.tx.all(PortAddress, PortAddress.port_id.in_(batch), order=order):
+        for address in ctx.tx.all(PortAddress, port_id=batch, order=order):
             one = {"subnet_id": address.subnet_id, "ip_address": address.ip}
             held[address.port_id].append(one)
     flags = [name for name in ("ha", "distributed") if ctx.allows(f"get_router:{name}")]
@@ -228,7 +228,7 @@ def connected(tx: Tx, subnet_id: str, external_id: str) -> Router | None:
         .join_from(PortAddress.table, Port.table, port.id == held.port_id)
         .where(held.subnet_id == subnet_id, port.device_owner == INTERFACE)
     )
-    return tx.one(Router, Router.id.in_(routers), Router.gateway_network_id == external_id)
+    return tx.one(Router, Router.id.in_(routers), gateway_network_id=external_id)
 
 
 def not_there(router_id: str, subnet_id: str) -> NotFound:

@@ -112,7 +112,7 @@ def _check_modes(values: dict[str, Any], net: Net) -> None:
 
 
 def _check_overlap(tx: Tx, network: Network, net: Net) -> None:
-    for other in tx.all(Subnet, Subnet.network_id == network.id):
+    for other in tx.all(Subnet, network_id=network.id):
         theirs = ipaddress.ip_network(other.cidr)
         if theirs.version == net.version and net.overlaps(theirs):
             raise wrong(
@@ -254,7 +254,7 @@ def _delete(ctx: Context, subnet: Subnet) -> None:
             " allocation from this subnet.",
             kind="SubnetInUse",
         )
-    tx.remove_where(PortAddress, PortAddress.subnet_id == subnet.id)
+    tx.remove_where(PortAddress, subnet_id=subnet.id)
     for port_id, _ in ports:
         topology.mark(tx, "port", port_id)
     tx.remove(subnet)

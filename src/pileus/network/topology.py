@@ -5,6 +5,7 @@ translates what is marked and notes the revision that it applied.
 """
 
 from collections.abc import Iterable
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -34,10 +35,18 @@ class TopologyChange(Resource):
 
 def mark(tx: Tx, kind: Kind, key: str) -> None:
     """This thing has changed, appeared or gone."""
-    where = (TopologyChange.kind == kind, TopologyChange.id == key)
-    if not tx.set(TopologyChange, *where, revision=TopologyChange.revision + 1, dirty=1):
+    if kind != "port":
+        tx.line(kind, key)
+    if not tx.update(_marking(), {"own_kind": kind, "own_id": key}):
         tx.add(TopologyChange(kind=kind, id=key, rank=RANKS[kind]))
     tx.signal(TOPIC)
+
+
+@cache
+def _marking() -> sa.Update:
+    table = TopologyChange.table
+    own = (table.c.kind == sa.bindparam("own_kind"), table.c.id == sa.bindparam("own_id"))
+    return sa.update(table).where(*own).values(revision=table.c.revision + 1, dirty=1)
 
 
 def mark_all(tx: Tx, kind: Kind, keys: Iterable[str]) -> None:
@@ -54,21 +63,25 @@ def look(tx: Tx) -> None:
 def dirty(tx: Tx, limit: int) -> list[TopologyChange]:
     """What is marked and not yet applied, in the order to apply it."""
     order = [TopologyChange.rank, TopologyChange.id]
-    return tx.all(TopologyChange, TopologyChange.dirty == 1, order=order, limit=limit)
+    return tx.all(TopologyChange, dirty=1, order=order, limit=limit)
 
 
 def done(tx: Tx, told: Iterable[tuple[Key, int, bool]]) -> None:
     """Note what was applied: key, revision, and whether the thing still exists."""
     for (kind, key), revision, exists in told:
-        where = (
-            TopologyChange.kind == kind,
-            TopologyChange.id == key,
-            TopologyChange.revision == revision,
-        )
         if exists:
-            tx.set(TopologyChange, *where, done_revision=revision, dirty=0)
+            own = {"own_kind": kind, "own_id": key, "own_revision": revision}
+            tx.update(_doing(), own)
         else:
-            tx.remove_where(TopologyChange, *where)
+            tx.remove_where(TopologyChange, kind=kind, id=key, revision=revision)
+
+
+@cache
+def _doing() -> sa.Update:
+    c = TopologyChange.table.c
+    own = ("kind", "id", "revision")
+    query = sa.update(TopologyChange.table).where(*(c[n] == sa.bindparam(f"own_{n}") for n in own))
+    return query.values(done_revision=c.revision, dirty=0)
 
 
 def known(tx: Tx) -> dict[Key, int]:
@@ -87,4 +100,4 @@ def again(tx: Tx, keys: Iterable[Key]) -> None:
 
 def pending(tx: Tx) -> bool:
     """Whether any change is not yet applied."""
-    return tx.exists(TopologyChange, TopologyChange.dirty == 1)
+    return tx.exists(TopologyChange, dirty=1)

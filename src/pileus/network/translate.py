@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from ..core.db import Tx, chunks
 from ..core.resource import Resource
 from . import driver
+from .nics import metadata_ips
 from .rows import (
     FLOATING,
     GATEWAY,
@@ -52,7 +53,8 @@ def translate(tx: Tx, marked: Sequence[TopologyChange]) -> list[driver.Change]:
 
 
 def _where(tx: Tx, cls: type[R], column: "sa.Column[Any]", ids: Collection[str]) -> list[R]:
-    return [row for batch in chunks(ids) for row in tx.all(cls, column.in_(batch))]
+    name = column.name
+    return [r for batch in chunks(ids) for r in tx.all(cls, order=(), limit=None, **{name: batch})]
 
 
 def _switches(tx: Tx, ids: Collection[str]) -> dict[driver.Key, driver.Thing]:
@@ -86,15 +88,9 @@ def _switches(tx: Tx, ids: Collection[str]) -> dict[driver.Key, driver.Thing]:
 
 def _metadata_addresses(tx: Tx, network_ids: Collection[str]) -> dict[str, str]:
     """The address of the metadata port in each subnet of these networks."""
-    held, port = PortAddress.table.c, Port.table.c
     found: dict[str, str] = {}
     for batch in chunks(network_ids):
-        query = (
-            sa.select(held.subnet_id, held.ip)
-            .join_from(PortAddress.table, Port.table, port.id == held.port_id)
-            .where(port.network_id.in_(batch), port.device_owner == METADATA)
-        )
-        found.update((key, value) for key, value in tx.execute(query))
+        found |= metadata_ips(tx, batch)
     return found
 
 

@@ -8,6 +8,7 @@ from .claims import NoCapacity, claim, release
 from .claims import held_by as allocations
 from .claims import held_by_all as all_allocations
 from .hosts import Candidate, Funnel, candidates
+from .index import Index
 from .provide import Inventory, Usage, provider_put, provider_remove, usages
 from .service import SERVICE
 
@@ -19,6 +20,7 @@ __all__ = [
     "SERVICE",
     "Candidate",
     "Funnel",
+    "Index",
     "Inventory",
     "NoCapacity",
     "Usage",

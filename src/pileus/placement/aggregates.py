@@ -10,9 +10,7 @@ from .rows import Provider, ProviderAggregate
 
 def _view(ctx: Context, row: Provider) -> Response:
     found = ctx.tx.all(
-        ProviderAggregate,
-        ProviderAggregate.provider_id == row.id,
-        order=[ProviderAggregate.aggregate_id],
+        ProviderAggregate, provider_id=row.id, order=[ProviderAggregate.aggregate_id]
     )
     body: dict[str, object] = {"aggregates": [one.aggregate_id for one in found]}
     if ctx.version >= (1, 19):
@@ -33,7 +31,7 @@ def _put(ctx: Context) -> Response:
         step(ctx.tx, row)
     else:
         wanted = AGGREGATES_LIST.parse(ctx.body, ctx.where)
-    ctx.tx.remove_where(ProviderAggregate, ProviderAggregate.provider_id == row.id)
+    ctx.tx.remove_where(ProviderAggregate, provider_id=row.id)
     ctx.tx.add_all([ProviderAggregate(provider_id=row.id, aggregate_id=one) for one in wanted])
     return _view(ctx, row)
 

@@ -121,7 +121,7 @@ def set_shares(
 
 def _check(tx: Tx, shares: Mapping[str, Mapping[str, Mapping[str, int]]]) -> None:
     providers = sorted({p for one in shares.values() for p in one})
-    known = {row.id for row in tx.all(Provider, Provider.id.in_(providers))}
+    known = {row.id for row in tx.all(Provider, id=providers)}
     for id in providers:
         if id not in known:
             raise BadRequest(f"Allocation for resource provider '{id}' that does not exist.")

@@ -1,13 +1,15 @@
 """What must hold of placement's rows, and the gauges made of them."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import sqlalchemy as sa
 
-from ..core.audit import Invariant
+from ..core.audit import Invariant, Violation
 from ..core.db import Tx
 from ..core.metrics import Sample
 from ..core.parts import Parts
+from .claims import release
 from .rows import Allocation, Consumer, Inventory, Provider
 
 
@@ -23,7 +25,7 @@ def _sums() -> sa.Subquery:
     )
 
 
-def _within(_parts: Parts, tx: Tx) -> Iterable[str]:
+def _within(_parts: Parts, tx: Tx) -> Iterable[str | Violation]:
     sums = _sums()
     summed = sa.func.coalesce(sums.c.sum, 0)
     query = (
@@ -45,25 +47,55 @@ def _within(_parts: Parts, tx: Tx) -> Iterable[str]:
     for row in tx.execute(query).mappings():
         where = f"provider {row['provider_id']}, {row['resource_class']}"
         if row["sum"] != row["used"]:
-            yield f"{where}: {row['used']} counted as used, its allocations add up to {row['sum']}"
+            yield Violation(
+                f"{where}: {row['used']} counted as used, its allocations add up to {row['sum']}",
+                "`used` is counted again from the allocations",
+                partial(_recount, row["provider_id"], row["resource_class"]),
+            )
         else:
             capacity = int((row["total"] - row["reserved"]) * row["allocation_ratio"])
             yield f"{where}: {row['sum']} allocated of a capacity of {capacity}"
 
 
-def _owned(_parts: Parts, tx: Tx) -> Iterable[str]:
+def _recount(provider_id: str, resource_class: str, tx: Tx) -> None:
+    mine = sa.select(sa.func.coalesce(sa.func.sum(Allocation.used), 0)).where(
+        Allocation.provider_id == provider_id, Allocation.resource_class == resource_class
+    )
+    tx.set(
+        Inventory,
+        Inventory.provider_id == provider_id,
+        Inventory.resource_class == resource_class,
+        used=mine.scalar_subquery(),
+    )
+    tx.increase(Provider, "generation", id=provider_id)
+
+
+def _owned(_parts: Parts, tx: Tx) -> Iterable[Violation]:
     holders = sa.select(Allocation.consumer_id)
     for consumer in tx.all(Consumer, Consumer.id.not_in(holders)):
-        yield f"consumer {consumer.id} holds no allocation"
+        yield Violation(
+            f"consumer {consumer.id} holds no allocation",
+            "its row is removed",
+            partial(_drop_consumer, consumer.id),
+        )
     owned = sa.select(Consumer.id)
     stray = sa.select(Allocation.consumer_id).where(Allocation.consumer_id.not_in(owned)).distinct()
     for id in tx.execute(stray).scalars():
-        yield f"allocations of {id} have no consumer"
+        yield Violation(
+            f"allocations of {id} have no consumer",
+            "they are given back",
+            partial(release, consumer_id=id),
+        )
+
+
+def _drop_consumer(consumer_id: str, tx: Tx) -> None:
+    if not tx.exists(Allocation, consumer_id=consumer_id):
+        tx.remove_where(Consumer, id=consumer_id)
 
 
 INVARIANTS = (
-    Invariant("I1", "Nothing is allocated beyond capacity, and `used` is the sum", _within),
-    Invariant("I2", "Every allocation has a consumer, and every consumer an allocation", _owned),
+    Invariant("I1", "Nothing is allocated beyond capacity, and `used` is the sum.", _within),
+    Invariant("I2", "Every allocation has a consumer, and every consumer an allocation.", _owned),
 )
 
 _GAUGES = {

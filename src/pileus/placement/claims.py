@@ -7,12 +7,14 @@ one fails, or runs again on what the other left.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from ..core.db import Stale, Tx
 from ..core.errors import Conflict
+from .index import TOPIC
 from .rows import DEFAULT_TYPE, Allocation, Consumer, Inventory, Provider
 
 # What a consumer holds: {provider: {resource class: amount}}.
@@ -77,27 +79,31 @@ def release(tx: Tx, consumer_id: str, provider_id: str | None = None) -> None:
     gone = {p: shares for p, shares in held.items() if p not in kept}
     free_all(tx, consumer_id, gone)
     if kept:
-        tx.set(Consumer, Consumer.id == consumer_id, generation=Consumer.generation + 1)
+        tx.increase(Consumer, "generation", id=consumer_id)
     else:
-        tx.remove_where(Consumer, Consumer.id == consumer_id)
-    tx.set(Provider, Provider.id.in_(sorted(gone)), generation=Provider.generation + 1)
+        tx.remove_where(Consumer, id=consumer_id)
+    _touch(tx, gone)
 
 
 def held_by(tx: Tx, consumer_id: str) -> dict[str, dict[str, int]]:
     """What a consumer holds: {provider: {resource class: amount}}."""
     found: dict[str, dict[str, int]] = {}
-    for row in tx.all(Allocation, Allocation.consumer_id == consumer_id):
+    for row in tx.all(Allocation, consumer_id=consumer_id):
         found.setdefault(row.provider_id, {})[row.resource_class] = row.used
     return found
 
 
 def held_by_all(tx: Tx, consumer_type: str = "INSTANCE") -> dict[str, dict[str, dict[str, int]]]:
     """What every consumer of a type holds: {consumer: {provider: {resource class: amount}}}."""
-    mine = sa.select(Consumer.id).where(Consumer.consumer_type == consumer_type)
+    c = Allocation.table.c
+    query = (
+        sa.select(c.consumer_id, c.provider_id, c.resource_class, c.used)
+        .join_from(Allocation.table, Consumer.table, Consumer.id == c.consumer_id)
+        .where(Consumer.consumer_type == consumer_type)
+    )
     found: dict[str, dict[str, dict[str, int]]] = {}
-    for row in tx.all(Allocation, Allocation.consumer_id.in_(mine)):
-        shares = found.setdefault(row.consumer_id, {}).setdefault(row.provider_id, {})
-        shares[row.resource_class] = row.used
+    for consumer, provider, name, used in tx.execute(query):
+        found.setdefault(consumer, {}).setdefault(provider, {})[name] = used
     return found
 
 
@@ -106,27 +112,13 @@ def free_all(tx: Tx, consumer_id: str, held: Shares) -> None:
 
     held: as just read in this transaction. Raises Stale when the rows are no longer so.
     """
-    rows = [
-        sa.and_(
-            Allocation.provider_id == provider_id,
-            Allocation.resource_class == name,
-            Allocation.used == amount,
-        )
-        for provider_id, shares in held.items()
-        for name, amount in shares.items()
-    ]
-    if not rows:
-        return
-    gone = tx.remove_where(Allocation, Allocation.consumer_id == consumer_id, sa.or_(*rows))
-    if gone != len(rows):
-        raise Stale(f"the allocations of {consumer_id} have changed")
     for provider_id, shares in sorted(held.items()):
-        tx.set(
-            Inventory,
-            Inventory.provider_id == provider_id,
-            Inventory.resource_class.in_(sorted(shares)),
-            used=Inventory.used - _amount(shares),
-        )
+        tx.line("provider", provider_id)
+        for name, amount in sorted(shares.items()):
+            share = {"provider_id": provider_id, "resource_class": name}
+            if not tx.remove_where(Allocation, consumer_id=consumer_id, used=amount, **share):
+                raise Stale(f"the allocations of {consumer_id} have changed")
+            tx.increase(Inventory, "used", -amount, **share)
 
 
 def take_all(
@@ -149,7 +141,7 @@ def take_all(
     if wanted:
         _keep_consumer(tx, consumer_id, project_id, user_id, consumer_type)
     else:
-        tx.remove_where(Consumer, Consumer.id == consumer_id)
+        tx.remove_where(Consumer, id=consumer_id)
     tx.add_all(
         [
             Allocation(consumer_id=consumer_id, provider_id=p, resource_class=name, used=amount)
@@ -157,12 +149,16 @@ def take_all(
             for name, amount in sorted(shares.items())
         ]
     )
-    changed = sorted({*wanted, *touched})
-    if changed:
-        tx.set(Provider, Provider.id.in_(changed), generation=Provider.generation + 1)
+    _touch(tx, {*wanted, *touched})
 
 
-def fits(amount: int | sa.ColumnElement[int], columns: Any = None) -> sa.ColumnElement[bool]:
+def _touch(tx: Tx, providers: Iterable[str]) -> None:
+    for provider_id in sorted(providers):
+        tx.increase(Provider, "generation", id=provider_id)
+        tx.signal(TOPIC, provider_id)
+
+
+def fits(amount: sa.ColumnElement[int], columns: Any = None) -> sa.ColumnElement[bool]:
     """The condition that an inventory row can give `amount` in one piece, now.
 
     columns: those of an alias of the inventory table, where the query has one.
@@ -172,28 +168,30 @@ def fits(amount: int | sa.ColumnElement[int], columns: Any = None) -> sa.ColumnE
         (c.total - c.reserved) * c.allocation_ratio >= c.used + amount,
         c.min_unit <= amount,
         c.max_unit >= amount,
-        (sa.literal(amount) if isinstance(amount, int) else amount) % c.step_size == 0,
+        amount % c.step_size == 0,
     )
-
-
-def _amount(shares: Mapping[str, int]) -> sa.ColumnElement[int]:
-    return sa.case(dict(shares), value=Inventory.resource_class, else_=0)
 
 
 def _take(tx: Tx, provider_id: str, shares: Mapping[str, int]) -> None:
-    fitting = [sa.and_(Inventory.resource_class == n, fits(a)) for n, a in sorted(shares.items())]
-    done = tx.set(
-        Inventory,
-        Inventory.provider_id == provider_id,
-        sa.or_(*fitting),
-        used=Inventory.used + _amount(shares),
+    tx.line("provider", provider_id)
+    for name, amount in sorted(shares.items()):
+        wanted = {"own_provider": provider_id, "own_class": name, "amount": amount}
+        if not tx.update(_taking(), wanted):
+            raise _Short(provider_id, shares)
+
+
+@cache
+def _taking() -> sa.Update:
+    c, amount = Inventory.table.c, sa.bindparam("amount", type_=sa.BigInteger())
+    own = (
+        c.provider_id == sa.bindparam("own_provider"),
+        c.resource_class == sa.bindparam("own_class"),
     )
-    if done != len(shares):
-        raise _Short(provider_id, shares)
+    return sa.update(Inventory.table).where(*own, fits(amount)).values(used=c.used + amount)
 
 
 def _why_not(tx: Tx, provider_id: str, shares: Mapping[str, int]) -> str:
-    rows = {r.resource_class: r for r in tx.all(Inventory, Inventory.provider_id == provider_id)}
+    rows = {r.resource_class: r for r in tx.all(Inventory, provider_id=provider_id)}
     whys = []
     for name, amount in sorted(shares.items()):
         row = rows.get(name)
@@ -217,12 +215,14 @@ def _keep_consumer(
     tx: Tx, consumer_id: str, project_id: str, user_id: str, consumer_type: str
 ) -> None:
     owner = {"project_id": project_id, "user_id": user_id, "consumer_type": consumer_type}
-    done = tx.set(
-        Consumer,
-        Consumer.id == consumer_id,
-        generation=Consumer.generation + 1,
-        updated_at=tx.now,
-        **owner,
-    )
-    if not done:
+    if not tx.update(_keeping(), {"own_id": consumer_id, "updated_at": tx.now, **owner}):
         tx.add(Consumer(id=consumer_id, **owner))
+
+
+@cache
+def _keeping() -> sa.Update:
+    table = Consumer.table
+    mine = table.c.id == sa.bindparam("own_id")
+    named = ("project_id", "user_id", "consumer_type", "updated_at")
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in named}
+    return sa.update(table).where(mine).values(generation=table.c.generation + 1, **values)

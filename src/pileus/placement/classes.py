@@ -89,7 +89,7 @@ def _delete(ctx: Context) -> Response:
 
 
 def _unused(ctx: Context, name: str) -> None:
-    if ctx.tx.exists(Inventory, Inventory.resource_class == name):
+    if ctx.tx.exists(Inventory, resource_class=name):
         raise Conflict(f"Resource class {name} is in use in inventory of a resource provider.")
 
 

@@ -21,7 +21,7 @@ def _view(row: Inventory) -> dict[str, object]:
 
 
 def _all(ctx: Context, row: Provider) -> Response:
-    rows = ctx.tx.all(Inventory, Inventory.provider_id == row.id, order=[Inventory.resource_class])
+    rows = ctx.tx.all(Inventory, provider_id=row.id, order=[Inventory.resource_class])
     body = {
         "resource_provider_generation": row.generation,
         "inventories": {one.resource_class: _view(one) for one in rows},

@@ -39,7 +39,7 @@ def unknown_traits(tx: Tx, names: Iterable[str]) -> list[str]:
     odd = sorted(set(names) - standard_traits())
     if not odd:
         return []
-    found = {row.name for row in tx.all(Trait, Trait.name.in_(odd))}
+    found = {row.name for row in tx.all(Trait, name=odd)}
     return [name for name in odd if name not in found]
 
 
@@ -48,7 +48,7 @@ def unknown_classes(tx: Tx, names: Iterable[str]) -> list[str]:
     odd = sorted(set(names) - standard_classes())
     if not odd:
         return []
-    found = {row.name for row in tx.all(ResourceClass, ResourceClass.name.in_(odd))}
+    found = {row.name for row in tx.all(ResourceClass, name=odd)}
     return [name for name in odd if name not in found]
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from ..core.db import Tx
 from ..core.errors import Conflict
 from . import rows
+from .index import TOPIC
 from .rows import MOST, Allocation, Provider, ProviderAggregate, ProviderTrait
 
 
@@ -54,6 +55,7 @@ def provider_put(
     changed |= set_traits(tx, id, set(traits))
     if changed:
         tx.change(found, name=name, generation=found.generation + 1, updated_at=tx.now)
+        tx.signal(TOPIC, id)
 
 
 def set_inventories(tx: Tx, provider_id: str, wanted: Mapping[str, Inventory]) -> bool:
@@ -61,10 +63,7 @@ def set_inventories(tx: Tx, provider_id: str, wanted: Mapping[str, Inventory]) -
 
     Raises Conflict (placement.inventory.inuse) when one that would go is in use.
     """
-    present = {
-        row.resource_class: row
-        for row in tx.all(rows.Inventory, rows.Inventory.provider_id == provider_id)
-    }
+    present = {row.resource_class: row for row in tx.all(rows.Inventory, provider_id=provider_id)}
     gone = present.keys() - wanted.keys()
     drop_inventories(tx, provider_id, [present[name] for name in sorted(gone)])
     changed = bool(gone)
@@ -94,13 +93,9 @@ def drop_inventories(tx: Tx, provider_id: str, gone: Iterable[rows.Inventory]) -
 
 def set_traits(tx: Tx, provider_id: str, wanted: set[str]) -> bool:
     """Make the provider's traits exactly `wanted`; whether anything changed."""
-    present = {row.trait for row in tx.all(ProviderTrait, ProviderTrait.provider_id == provider_id)}
+    present = {row.trait for row in tx.all(ProviderTrait, provider_id=provider_id)}
     if present - wanted:
-        tx.remove_where(
-            ProviderTrait,
-            ProviderTrait.provider_id == provider_id,
-            ProviderTrait.trait.in_(sorted(present - wanted)),
-        )
+        tx.remove_where(ProviderTrait, provider_id=provider_id, trait=sorted(present - wanted))
     tx.add_all(
         [ProviderTrait(provider_id=provider_id, trait=name) for name in sorted(wanted - present)]
     )
@@ -112,20 +107,21 @@ def provider_remove(tx: Tx, id: str) -> None:
 
     Raises Conflict while it has children or something is allocated from it.
     """
-    if tx.exists(Provider, Provider.parent_id == id):
+    if tx.exists(Provider, parent_id=id):
         raise Conflict(
             f"Unable to delete parent resource provider {id}: It has child resource providers.",
             kind="placement.resource_provider.cannot_delete_parent",
         )
-    if tx.exists(Allocation, Allocation.provider_id == id):
+    if tx.exists(Allocation, provider_id=id):
         raise Conflict(
             f"Unable to delete resource provider {id}: Resource provider has allocations.",
             kind="placement.resource_provider.inuse",
         )
-    tx.remove_where(rows.Inventory, rows.Inventory.provider_id == id)
-    tx.remove_where(ProviderTrait, ProviderTrait.provider_id == id)
-    tx.remove_where(ProviderAggregate, ProviderAggregate.provider_id == id)
-    tx.remove_where(Provider, Provider.id == id)
+    tx.remove_where(rows.Inventory, provider_id=id)
+    tx.remove_where(ProviderTrait, provider_id=id)
+    tx.remove_where(ProviderAggregate, provider_id=id)
+    tx.remove_where(Provider, id=id)
+    tx.signal(TOPIC)
 
 
 def usages(tx: Tx) -> dict[str, dict[str, Usage]]:

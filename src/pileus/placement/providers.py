@@ -10,6 +10,7 @@ from ..wire.route import Route
 from .answer import answer, empty, path
 from .body import UUID
 from .claims import fits
+from .index import TOPIC
 from .provide import provider_remove
 from .query import Asked, asked, check_keys
 from .rows import Inventory, Provider, ProviderAggregate, ProviderTrait
@@ -62,6 +63,7 @@ def step(tx: Tx, row: Provider) -> None:
     )
     if not done:
         raise Stale(f"resource provider {row.id} has moved on")
+    tx.signal(TOPIC, row.id)
     row.generation += 1
 
 
@@ -91,7 +93,7 @@ def conditions(what: Asked) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     for name, amount in what.resources.items():
         stock = sa.select(Inventory.provider_id).where(
-            Inventory.resource_class == name, fits(amount)
+            Inventory.resource_class == name, fits(sa.literal(amount))
         )
         found.append(Provider.id.in_(stock))
     found += [_having(group) for group in what.required]
@@ -201,7 +203,7 @@ def _move(ctx: Context, row: Provider, id: str | None) -> None:
             " from microversion 1.37."
         )
     parent = _parent(ctx.tx, id, row.id)
-    family = ctx.tx.all(Provider, Provider.root_id == row.root_id)
+    family = ctx.tx.all(Provider, root_id=row.root_id)
     below = {row.id}
     grown = True
     while grown:
@@ -216,6 +218,7 @@ def _move(ctx: Context, row: Provider, id: str | None) -> None:
     ctx.tx.change(row, parent_id=parent.id if parent else None)
     root = parent.root_id if parent else row.id
     ctx.tx.set(Provider, Provider.id.in_(sorted(below)), root_id=root)
+    ctx.tx.signal(TOPIC)
     row.root_id = root
 
 

@@ -70,16 +70,14 @@ def _delete(ctx: Context) -> Response:
     row = ctx.tx.get(Trait, name)
     if row is None:
         raise _missing(name)
-    if ctx.tx.exists(ProviderTrait, ProviderTrait.trait == name):
+    if ctx.tx.exists(ProviderTrait, trait=name):
         raise Conflict(f"The trait {name} is in use by a resource provider.")
     ctx.tx.remove(row)
     return empty(ctx)
 
 
 def _of_provider(ctx: Context, row: Provider) -> Response:
-    found = ctx.tx.all(
-        ProviderTrait, ProviderTrait.provider_id == row.id, order=[ProviderTrait.trait]
-    )
+    found = ctx.tx.all(ProviderTrait, provider_id=row.id, order=[ProviderTrait.trait])
     names = [one.trait for one in found]
     return answer(ctx, {"traits": names, "resource_provider_generation": row.generation})
 

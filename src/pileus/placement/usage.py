@@ -19,7 +19,7 @@ _ID = Text(255, 1)
 
 def _of_provider(ctx: Context) -> Response:
     row = provider(ctx)
-    rows = ctx.tx.all(Inventory, Inventory.provider_id == row.id, order=[Inventory.resource_class])
+    rows = ctx.tx.all(Inventory, provider_id=row.id, order=[Inventory.resource_class])
     body = {
         "resource_provider_generation": row.generation,
         "usages": {one.resource_class: one.used for one in rows},

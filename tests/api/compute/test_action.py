@@ -15,15 +15,20 @@ def test_power_is_changed_and_each_action_is_remembered(compute: Compute, cloud:
         ({"os-start": None}, "ACTIVE"),
         ({"pause": None}, "PAUSED"),
         ({"unpause": None}, "ACTIVE"),
-        ({"reboot": {"type": "SOFT"}}, "ACTIVE"),
+        ({"suspend": None}, "SUSPENDED"),
+        ({"resume": None}, "ACTIVE"),
+        ({"suspend": None}, "SUSPENDED"),
         ({"reboot": {"type": "HARD"}}, "ACTIVE"),
+        ({"reboot": {"type": "SOFT"}}, "ACTIVE"),
     ):
         assert compute.act(server_id, **action).status_code == 202
         compute.until(server_id, status)
 
     events = compute.call("GET", f"/servers/{server_id}/os-instance-actions").json()
     names = [one["action"] for one in events["instanceActions"]]
-    assert names == ["reboot", "reboot", "unpause", "pause", "start", "stop", "create"]
+    assert names[:2] == ["reboot", "reboot"]
+    assert names[2:5] == ["suspend", "resume", "suspend"]
+    assert names[5:] == ["unpause", "pause", "start", "stop", "create"]
     request_id = events["instanceActions"][-1]["request_id"]
     path = f"/servers/{server_id}/os-instance-actions/{request_id}"
     event = compute.call("GET", path, client=cloud.admin).json()["instanceAction"]["events"][0]

@@ -48,15 +48,17 @@ class Harness:
         return self.parts[Database].read(lambda tx: audit(image.INVARIANTS, self.parts, tx))
 
 
-def parts_of(folder: Path) -> Parts:
-    db = Database(f"sqlite:///{folder / 'pileus.db'}")
+def parts_of(folder: Path, url: str = "") -> Parts:
+    db = Database(url or f"sqlite:///{folder / 'pileus.db'}")
     schema.create_all(db.engine)
     return Parts(db, Policy(image.SERVICE.rules), image.ImageStore(folder / "images"))
 
 
 @pytest.fixture(scope="module")
-def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
-    parts = parts_of(tmp_path_factory.mktemp("image"))
+def harness(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]
+) -> Iterator[Harness]:
+    parts = parts_of(tmp_path_factory.mktemp("image"), new_database())
     app = Application(
         Dispatcher([image.SERVICE], parts, credentials), lambda _r: None, lambda *_a: None
     )

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from pileus import image
+from pileus.core.audit import audit
 from pileus.core.db import Database
 from pileus.image.mend import mend
 
@@ -196,7 +197,7 @@ def test_the_store_is_mended_after_kill_nine(tmp_path: Path) -> None:
     rows = parts[Database].read(lambda tx: {r.name: r.status for r in tx.all(image.Image)})
     assert rows == {"good": "active", "torn": "queued"}
     assert store.partials() == set() and len(store.files()) == 1
-    assert parts[Database].read(lambda tx: list(image.INVARIANTS[0].check(parts, tx))) == []
+    assert parts[Database].read(lambda tx: audit(image.INVARIANTS, parts, tx)) == []
 
 
 def test_a_lost_file_is_reported(tmp_path: Path) -> None:
@@ -205,8 +206,10 @@ def test_a_lost_file_is_reported(tmp_path: Path) -> None:
     source.write_bytes(b"x")
     made = image.add_local(parts, "lost", source, "raw")
     parts[image.ImageStore].path(made.id).unlink()
-    found = parts[Database].read(lambda tx: list(image.INVARIANTS[0].check(parts, tx)))
-    assert found == [f"image {made.id} is active, but its file is gone"]
+    found = parts[Database].read(lambda tx: audit(image.INVARIANTS, parts, tx))
+    assert [one.detail for one in found] == [
+        f"image {made.id} is active, but its file is gone; restore a backup"
+    ]
 
 
 def wait(done: Callable[[], bool]) -> None:

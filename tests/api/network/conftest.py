@@ -63,9 +63,11 @@ class Net:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def running(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]
+) -> Iterator[Cloud]:
     """One cloud for all tests of the network: each has projects of its own."""
-    made = Cloud(tmp_path_factory.mktemp("network") / Path("state"))
+    made = Cloud(tmp_path_factory.mktemp("network") / Path("state"), database=new_database())
     yield made
     made.close()
 

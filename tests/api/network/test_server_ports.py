@@ -24,7 +24,7 @@ def test_claim_bind_and_release_leave_nothing(running: Cloud, net: Net) -> None:
     db.run(lambda tx: network.bind_ports(tx, "s-1", "host-9"))
 
     nic = db.read(lambda tx: network.server_nics(tx, "s-1"))[0]
-    wish = db.read(lambda tx: tx.one(Desired, Desired.id == net_id, Desired.host == "host-9"))
+    wish = db.read(lambda tx: tx.one(Desired, id=net_id, host="host-9"))
 
     assert nic.port_id == ports[0].id
     assert wish is not None
@@ -33,11 +33,11 @@ def test_claim_bind_and_release_leave_nothing(running: Cloud, net: Net) -> None:
     address = nic.addresses[0].ip
     assert db.read(lambda tx: network.server_by_address(tx, net_id, address)) == "s-1"
     db.run(lambda tx: network.release_ports(tx, "s-1"))
-    wish = db.read(lambda tx: tx.one(Desired, Desired.id == net_id, Desired.host == "host-9"))
+    wish = db.read(lambda tx: tx.one(Desired, id=net_id, host="host-9"))
     assert wish is not None
     assert wish.spec is None
     assert net.get("ports", device_id="s-1")["ports"] == []
-    db.run(lambda tx: tx.remove_where(Desired, Desired.host == "host-9"))
+    db.run(lambda tx: tx.remove_where(Desired, host="host-9"))
 
 
 def test_an_adopted_port_outlives_its_server(running: Cloud, net: Net) -> None:

@@ -1,7 +1,7 @@
 """Placement alone, over the wire, on a fresh database."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +107,8 @@ def consumer(number: int) -> str:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'test.db'}", ids=Ids(7))
+def db(tmp_path: Path, new_database: Callable[[], str]) -> Iterator[Database]:
+    made = Database(new_database() or f"sqlite:///{tmp_path / 'test.db'}", ids=Ids(7))
     schema.create_all(made.engine)
     yield made
     made.close()

@@ -67,6 +67,7 @@ def test_candidates_and_claims_agree_with_brute_force(
     path = tmp_path_factory.mktemp("claims") / "x.db"
     db = Database(f"sqlite:///{path}")
     schema.create_all(db.engine)
+    index = placement.Index(db)
     used: list[dict[str, int]] = [{} for _ in fleet]
     held: dict[str, tuple[int, dict[str, int]]] = {}
     for i, (stock, traits) in enumerate(fleet):
@@ -86,6 +87,9 @@ def test_candidates_and_claims_agree_with_brute_force(
             if required <= traits and not forbidden & traits and fits(stock, used[i], wish)
         ]
         assert [c.provider_id for c in found] == right
+        quick = db.read(lambda tx, w=wish: list(index.fitting(tx, w, "MEMORY_MB")))
+        room = [i for i, (stock, _) in enumerate(fleet) if fits(stock, used[i], wish)]
+        assert sorted(quick) == [f"p{i}" for i in room]
         assert funnel.steps[0] == ("hosts", len(fleet))
         assert funnel.steps[-1][1] == len(right)
 

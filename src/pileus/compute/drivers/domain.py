@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pileus.compute.driver import GuestSpec, Nic
 from pileus.compute.drivers.mark import NAMESPACE, PREFIX, Mark
-from pileus.compute.drivers.overlay import Overlay
+from pileus.compute.drivers.overlay import RESCUE, Overlay
 from pileus.core.backend import Refused
 
 _OFF = {"csum": "off", "tso4": "off", "tso6": "off", "ecn": "off", "ufo": "off"}
@@ -40,7 +40,9 @@ def domain_xml(spec: GuestSpec, mark: Mark, shape: Shape) -> str:
     _smbios(domain, spec.id)
     os = ET.SubElement(domain, "os")
     _text(os, "type", "hvm", arch="x86_64", machine=machine)
-    ET.SubElement(os, "boot", dev="hd")
+    rescue = any(overlay.disk.name == RESCUE for overlay in shape.overlays)
+    if not rescue:
+        ET.SubElement(os, "boot", dev="hd")
     ET.SubElement(os, "smbios", mode="sysinfo")
     features = ET.SubElement(domain, "features")
     ET.SubElement(features, "acpi")
@@ -128,6 +130,9 @@ def _disks(devices: ET.Element, spec: GuestSpec, shape: Shape, machine: str) -> 
         else:
             ET.SubElement(disk, "backingStore")
         ET.SubElement(disk, "target", dev=target, bus=bus)
+        if overlay.disk.name == RESCUE:
+            # It comes after the guest's own disks, so that these keep their names.
+            ET.SubElement(disk, "boot", order="1")
     if "scsi" in buses:
         ET.SubElement(devices, "controller", type="scsi", model="virtio-scsi")
     if shape.config_drive is not None:

@@ -48,3 +48,18 @@ def disk_size(image: str, needed: int, size_gb: int) -> int:
             f"flavor gives {size_gb} GiB ({given} bytes): choose a flavor with a larger disk."
         )
     return given
+
+
+def blank_qcow2(size: int) -> bytes:
+    """A qcow2 file (version 3) of an empty disk of `size` bytes."""
+    cluster = 1 << 16
+    entries = -(-size // (cluster * cluster // 8))  # of the first table: one for each 512 MiB
+    tables = -(-entries * 8 // cluster)
+    head = b"QFI\xfb" + struct.pack(
+        ">IQIIQIIQQIIQ", 3, 0, 0, 16, size, 0, entries, 3 * cluster, cluster, 1, 0, 0
+    )
+    head += struct.pack(">QQQII", 0, 0, 0, 4, 104)
+    references = struct.pack(">Q", 2 * cluster)
+    counts = struct.pack(">H", 1) * (3 + tables)
+    parts = (head, references, counts, bytes(tables * cluster))
+    return b"".join(part.ljust(cluster, b"\0") for part in parts)

@@ -5,7 +5,8 @@ import re
 import time
 import uuid
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import libvirt
 
 from pileus.compute.driver import GuestSpec, HostFacts, ImageFiles, Observation, Power
+from pileus.compute.drivers import diskcopy, travel
 from pileus.compute.drivers.configdrive import write_drive
 from pileus.compute.drivers.connection import Connection, said_plainly
 from pileus.compute.drivers.console import bound_console, read_console
@@ -48,7 +50,7 @@ class LibvirtCompute:
         grace: float = GRACE,
     ) -> None:
         self._connection = Connection(uri)
-        self._overlays = Overlays(instances.absolute(), images)
+        self._overlays, self._images = Overlays(instances.absolute(), images), images
         self._accelerator, self._userspace = accelerator, userspace_datapath
         self._hostname = hostname
         self._patience, self._grace = patience, grace
@@ -80,6 +82,9 @@ class LibvirtCompute:
                     f"Guest {guest_id} is at generation {mark.generation} on this host; generation "
                     f"{spec.generation} is older and is not obeyed."
                 )
+            if mark is not None and spec.builds > mark.builds:
+                mark = self._throw_away(spec, domain, mark)
+            mark = self._aside(spec, domain, mark)
             try:
                 domain, mark = self._define(spec, domain, mark)
             except Refused:
@@ -120,9 +125,67 @@ class LibvirtCompute:
                         raise
         return seen
 
+    def folders(self) -> Mapping[str, Path]:
+        """The folders of guests' disks on this host."""
+        return self._overlays.folders()
+
     def console_log(self, guest_id: str) -> bytes:
         """What the guest wrote to its serial console: the newest MiB."""
         return read_console(self._overlays.folder(_checked(guest_id)))
+
+    @contextmanager
+    def copied(self, guest_id: str, disk: str) -> Iterator[Iterable[bytes]]:
+        """A copy of the guest's disk as it is now; the guest runs on while it is made."""
+        guest_id = _checked(guest_id)
+        path = self._overlays.folder(guest_id) / disk
+        target = path.with_name(f"{disk}.copy")
+        with said_plainly(f"copy disk {disk} of guest {guest_id}"):
+            with self._turns.of(guest_id):
+                domain = self._connection.lookup(guest_id)
+                if domain is None or not path.exists():
+                    raise Refused(f"There is no guest {guest_id} with a disk {disk} on this host.")
+                running = diskcopy.begin(domain, path, target)
+            try:
+                if running:
+                    diskcopy.wait(domain)
+                else:
+                    diskcopy.convert(path, target)
+                yield diskcopy.pieces(target)
+            finally:
+                target.unlink(missing_ok=True)
+
+    def leaving(self, guest_id: str, live: bool = False) -> Sequence[tuple[str, int]]:
+        """The overlays of a guest that is off, and the images under them."""
+        if live:
+            raise Refused("QEMU's disks are given to another host while their guest is off.")
+        guest_id = _checked(guest_id)
+        with said_plainly(f"give away guest {guest_id}"):
+            domain = self._connection.lookup(guest_id)
+            if domain is None or domain.isActive():
+                raise Refused(f"There is no guest {guest_id} that is off on this host.")
+        return travel.leaving(self._overlays.folder(guest_id))
+
+    def read(self, guest_id: str, name: str) -> AbstractContextManager[Iterable[bytes]]:
+        """The bytes of one of its files."""
+        return travel.read(self._overlays.folder(_checked(guest_id)) / name)
+
+    def arrived(self, guest_id: str, move: str) -> bool:
+        """Whether the disks of this move are here."""
+        return travel.arrived(self._overlays.folder(_checked(guest_id)), move)
+
+    def wants(self, spec: GuestSpec, name: str, size: int) -> bool:
+        """Everything but images that the image store has."""
+        return travel.wants(self._images, name, size)
+
+    def arrive(
+        self, spec: GuestSpec, move: str, files: Iterable[tuple[str, Iterable[bytes]]]
+    ) -> None:
+        """Take the disks over, before there is a domain."""
+        folder = self._overlays.folder(_checked(spec.id))
+        with self._turns.of(spec.id), said_plainly(f"take over guest {spec.id}"):
+            if self._connection.lookup(spec.id) is not None:
+                raise Refused(f"Guest {spec.id} is on this host already.")
+            travel.arrive(folder, move, files, spec, self._images)
 
     def _check_name(self, spec: GuestSpec) -> None:
         try:
@@ -133,6 +196,31 @@ class LibvirtCompute:
             raise
         if other != spec.id:
             raise Refused(f"The name {spec.name!r} is taken by guest {other} on this host.")
+
+    def _throw_away(self, spec: GuestSpec, domain: Any, mark: Mark) -> Mark:
+        """Destroy a guest that is to be built anew, and its disks; the mark that it then has."""
+        for disk in spec.disks:
+            self._overlays.source(disk)  # raises before anything is lost
+        _destroy(domain)
+        _forget_memory(domain)
+        self._overlays.remove(spec.id)
+        return replace(mark, builds=spec.builds)
+
+    def _aside(self, spec: GuestSpec, domain: Any, mark: Mark | None) -> Mark | None:
+        """Put disks back that were set aside, or set them aside, with the guest off meanwhile."""
+        files, names = self._overlays, [disk.name for disk in spec.disks]
+        if files.is_aside(spec.id, spec.back):
+            if domain is not None:
+                _destroy(domain)  # the disks that it writes to are dropped
+                _forget_memory(domain)
+            files.put_back(spec.id, spec.back)
+        if spec.kept and not files.is_aside(spec.id, spec.kept):
+            if domain is not None and mark is not None and domain.isActive():
+                self._stop(domain, mark, hard=False)
+                mark = _mark(domain)
+            files.set_aside(spec.id, spec.kept, {*names, "disk.eph0", "disk.swap"})
+        files.tidy(spec.id, names, spec.kept)
+        return mark
 
     def _define(self, spec: GuestSpec, domain: Any, mark: Mark | None) -> tuple[Any, Mark]:
         wanted = digest(spec)
@@ -154,7 +242,7 @@ class LibvirtCompute:
         folder.mkdir(parents=True, exist_ok=True)
         if drive is not None:
             write_drive(drive, spec.config_drive)
-        new = Mark(spec.generation, spec.reboots, wanted)
+        new = Mark(spec.generation, spec.reboots, wanted, builds=spec.builds)
         if mark is not None:
             new = replace(mark, generation=spec.generation, digest=wanted)
         shape = Shape(self._accelerator, self._userspace, folder, disks, drive)
@@ -180,26 +268,33 @@ class LibvirtCompute:
         if spec.reboots > mark.reboots:
             if domain.isActive() and spec.power != "shutoff":
                 self._stop(domain, mark, hard=spec.reboot == "hard")
+            _forget_memory(domain)
             # Counted before the start: whoever dies in between finds a guest to start, no more.
             mark = replace(mark, reboots=spec.reboots, stop_by=0)
             _write(domain, mark)
         if spec.power == "shutoff":
             if domain.isActive():
                 self._stop(domain, mark, hard=False)
+            _forget_memory(domain)
             return mark
         if mark.stop_by:
             mark = replace(mark, stop_by=0)
             _write(domain, mark)
         power = _power_of(domain)
-        if power in ("shutoff", "crashed"):
+        if spec.power == "suspended":
+            if power in ("running", "paused"):
+                domain.managedSave(libvirt.VIR_DOMAIN_SAVE_RUNNING)
+            return mark
+        if power == "suspended":
+            domain.createWithFlags(_started(spec))
+        elif power in ("shutoff", "crashed"):
             if domain.isActive():
                 domain.destroy()
             for disk in spec.disks:
                 overlay = self._overlays.found(spec.id, disk)
                 if overlay is not None:
                     self._overlays.grow(overlay)
-            paused = libvirt.VIR_DOMAIN_START_PAUSED if spec.power == "paused" else 0
-            domain.createWithFlags(paused)
+            domain.createWithFlags(_started(spec))
         elif power == "running" and spec.power == "paused":
             domain.suspend()
         elif power == "paused" and spec.power == "running":
@@ -238,6 +333,15 @@ def _checked(guest_id: str) -> str:
         raise Refused(f"{guest_id!r} is not a guest's id: use a UUID.") from error
 
 
+def _started(spec: GuestSpec) -> int:
+    return int(libvirt.VIR_DOMAIN_START_PAUSED) if spec.power == "paused" else 0
+
+
+def _forget_memory(domain: Any) -> None:
+    if domain.hasManagedSaveImage(0):
+        domain.managedSaveRemove(0)
+
+
 def _write(domain: Any, mark: Mark) -> None:
     domain.setMetadata(
         libvirt.VIR_DOMAIN_METADATA_ELEMENT,
@@ -270,6 +374,8 @@ def _power_of(domain: Any) -> Power:
     if state == libvirt.VIR_DOMAIN_CRASHED:
         return "crashed"
     if state == libvirt.VIR_DOMAIN_SHUTOFF:
+        if domain.hasManagedSaveImage(0):
+            return "suspended"
         died = reason in (libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
         return "crashed" if died else "shutoff"
     return "running"

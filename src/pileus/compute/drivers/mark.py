@@ -11,7 +11,7 @@ NAMESPACE = "https://pileus.invalid/xmlns/guest/1"
 PREFIX = "pileus"
 
 # These say what to do with a guest, not what the guest is: a change needs no new definition.
-_COMMANDS = ("generation", "power", "reboots", "reboot")
+_COMMANDS = ("generation", "power", "reboots", "reboot", "kept", "back")
 _ATTRIBUTE = re.compile(r"""([a-z_]+)=["']([0-9a-f]+)["']""")
 
 
@@ -25,6 +25,7 @@ class Mark:
     # When a guest that was asked to shut itself down is turned off, in seconds since 1970; 0: it
     # was not asked. It is kept here, so that it outlives the process that asked.
     stop_by: int = 0
+    builds: int = 0
 
     def attributes(self) -> dict[str, str]:
         """The metadata element's attributes."""
@@ -45,6 +46,7 @@ class Mark:
                 int(found["reboots"]),
                 found["digest"],
                 int(found.get("stop_by", "0")),
+                int(found.get("builds", "0")),
             )
         except (ValueError, KeyError) as error:
             raise ValueError(f"{xml!r} is not a guest's metadata: {error}") from error

@@ -1,19 +1,32 @@
 """A hypervisor that runs nothing: it keeps the books of a host as a real one would."""
 
+import errno
 import json
+import os
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Literal
 
 from pileus.compute.driver import GuestSpec, HostFacts, ImageFiles, Observation, Power
-from pileus.compute.drivers.imagefile import disk_size, virtual_size
+from pileus.compute.drivers.imagefile import blank_qcow2, disk_size, virtual_size
 from pileus.core.backend import Broken, Refused
 
-Operation = Literal["facts", "ensure", "remove", "observe", "console_log"]
+Operation = Literal[
+    "facts",
+    "ensure",
+    "remove",
+    "observe",
+    "console_log",
+    "copied",
+    "leaving",
+    "arrive",
+    "hand_over",
+]
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,12 @@ class Guest:
     memory_mb: int
     nics: tuple[str, ...]
     boots: int
+    disks: tuple[str, ...] = ()  # "name size image"
+    builds: int = 0
+    aside: tuple[str, ...] = ()  # the name under which disks are set aside, then those disks
+    content: str = ""  # stands for what is on the disks: where and how often they were made
+    move: str = ""  # by which the disks came here
+    handed: bool = False  # it goes on elsewhere: only a newer generation runs here again
 
     def transcript(self) -> str:
         """What the guest would have written to its serial console since it was made."""
@@ -107,28 +126,32 @@ class SimulatedCompute:
         self._begin("ensure")
         with self._lock:
             known = self._guests.get(spec.id)
-        if known is None:
+        if known is None or known.builds < spec.builds:
             for disk in spec.disks:
                 if disk.image is not None:
                     needed = virtual_size(*self._images.path(disk.image))
                     disk_size(disk.image, needed, disk.size_gb)
         with self._lock:
             old = self._guests.get(spec.id)
-            if old is not None and old.generation > spec.generation:
-                raise Refused(
-                    f"Guest {spec.id} is at generation {old.generation} on this host; generation "
-                    f"{spec.generation} is older and is not obeyed."
-                )
+            _obeyed(old, spec)
+            disks, aside = _disks(old, spec)
+            made = f"made on {self._facts.hostname}, build {spec.builds}"
             new = Guest(
                 id=spec.id,
                 name=spec.name,
                 generation=spec.generation,
-                power=spec.power,
+                power="shutoff" if _elsewhere(old, spec) else _power(old, spec),
                 reboots=spec.reboots if old is None else max(old.reboots, spec.reboots),
                 vcpus=spec.vcpus,
                 memory_mb=spec.memory_mb,
                 nics=tuple(f"{nic.mac} {', '.join(nic.addresses)}".strip() for nic in spec.nics),
                 boots=_boots(old, spec),
+                disks=disks,
+                builds=spec.builds,
+                aside=aside,
+                content=made if old is None or old.builds < spec.builds else old.content,
+                move=old.move if old is not None else "",
+                handed=_elsewhere(old, spec),
             )
             if new != old:
                 self._keep(new)
@@ -138,8 +161,9 @@ class SimulatedCompute:
         """Forget the guest."""
         self._begin("remove")
         with self._lock:
-            if self._guests.pop(guest_id, None) is not None:
+            if guest_id in self._guests:
                 self._append({"id": guest_id, "gone": True})
+                del self._guests[guest_id]
 
     def observe(self) -> Sequence[Observation]:
         """Every guest that this host remembers."""
@@ -154,6 +178,83 @@ class SimulatedCompute:
             guest = self._guests.get(guest_id)
         return guest.transcript().encode() if guest else b""
 
+    @contextmanager
+    def copied(self, guest_id: str, disk: str) -> Iterator[Iterable[bytes]]:
+        """An empty disk of the right size."""
+        self._begin("copied")
+        with self._lock:
+            guest = self._guests.get(guest_id)
+        sizes = {one.split(" ")[0]: int(one.split(" ")[1]) for one in guest.disks} if guest else {}
+        if disk not in sizes:
+            raise Refused(f"There is no guest {guest_id} with a disk {disk} on this host.")
+        yield [blank_qcow2(sizes[disk] << 30)]
+
+    def leaving(self, guest_id: str, live: bool = False) -> Sequence[tuple[str, int]]:
+        """One small file a disk."""
+        self._begin("leaving")
+        with self._lock:
+            guest = self._guests.get(guest_id)
+        if guest is None or not (live or guest.power in ("shutoff", "crashed")):
+            raise Refused(f"There is no guest {guest_id} that is off on this host.")
+        return [(disk.split(" ")[0], len(_bytes(guest, disk))) for disk in guest.disks]
+
+    @contextmanager
+    def read(self, guest_id: str, name: str) -> Iterator[Iterable[bytes]]:
+        """What stands for the disk."""
+        with self._lock:
+            guest = self._guests.get(guest_id)
+        found = [one for one in guest.disks if one.split(" ")[0] == name] if guest else []
+        if guest is None or not found:
+            raise Refused(f"There is no guest {guest_id} with a disk {name} on this host.")
+        yield [_bytes(guest, found[0])]
+
+    def arrived(self, guest_id: str, move: str) -> bool:
+        """Whether the guest's disks came by this move."""
+        with self._lock:
+            return guest_id in self._guests and self._guests[guest_id].move == move
+
+    def wants(self, spec: GuestSpec, name: str, size: int) -> bool:
+        """All of it."""
+        return True
+
+    def arrive(
+        self, spec: GuestSpec, move: str, files: Iterable[tuple[str, Iterable[bytes]]]
+    ) -> None:
+        """Remember the disks; the guest is off until it is asked for."""
+        self._begin("arrive")
+        taken = {name: b"".join(pieces).decode() for name, pieces in files}
+        disks = tuple(text.partition("\n")[0] for text in taken.values())
+        contents = {text.partition("\n")[2] for text in taken.values()}
+        with self._lock:
+            old = self._guests.get(spec.id)
+            _obeyed(old, spec)
+            self._keep(
+                Guest(
+                    id=spec.id,
+                    name=spec.name,
+                    generation=spec.generation,
+                    power="shutoff",
+                    reboots=spec.reboots,
+                    vcpus=spec.vcpus,
+                    memory_mb=spec.memory_mb,
+                    nics=(),
+                    boots=0,
+                    disks=disks,
+                    builds=spec.builds,
+                    content=" ".join(sorted(contents)),
+                    move=move,
+                )
+            )
+
+    def hand_over(self, guest_id: str, generation: int) -> None:
+        """Stop the guest, and remember that it goes on elsewhere."""
+        self._begin("hand_over")
+        with self._lock:
+            guest = self._guests.get(guest_id)
+            if guest is None or guest.generation != generation:
+                raise Refused(f"There is no guest {guest_id} of generation {generation} here.")
+            self._keep(replace(guest, power="shutoff", handed=True))
+
     def _begin(self, operation: Operation) -> None:
         if self.delay:
             self._sleep(self.delay)
@@ -162,19 +263,82 @@ class SimulatedCompute:
                 raise self._failures[operation].popleft()
 
     def _keep(self, guest: Guest) -> None:
-        self._guests[guest.id] = guest
         self._append(asdict(guest))
+        self._guests[guest.id] = guest
 
     def _append(self, record: dict[str, object]) -> None:
         if self._file is not None:
-            with self._file.open("a") as out:
-                out.write(json.dumps(record) + "\n")
+            try:
+                _append_whole(self._file, json.dumps(record) + "\n")
+            except OSError as error:
+                raise Broken(f"{self._file} cannot be written: {error}") from error
+
+
+def _obeyed(old: Guest | None, spec: GuestSpec) -> None:
+    if old is not None and old.generation > spec.generation:
+        raise Refused(
+            f"Guest {spec.id} is at generation {old.generation} on this host; generation "
+            f"{spec.generation} is older and is not obeyed."
+        )
+
+
+def _elsewhere(old: Guest | None, spec: GuestSpec) -> bool:
+    """Whether the guest goes on at another host, as far as this specification knows."""
+    return old is not None and old.handed and old.generation >= spec.generation
+
+
+def _bytes(guest: Guest, disk: str) -> bytes:
+    return f"{disk}\n{guest.content}".encode()
+
+
+def _disks(old: Guest | None, spec: GuestSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The guest's disks and what is set aside of them. Raises Refused for one that would shrink."""
+    wanted = tuple(f"{disk.name} {disk.size_gb} {disk.image or ''}" for disk in spec.disks)
+    if old is None or old.builds < spec.builds:
+        return wanted, (spec.kept,) if spec.kept else ()
+    now, aside = old.disks, old.aside
+    if aside and aside[0] == spec.back:
+        now, aside = aside[1:], ()
+    if spec.kept and aside[:1] != (spec.kept,):
+        aside = (spec.kept, *now)
+    sizes = {name: int(size) for name, size, _ in (one.split(" ") for one in now)}
+    for disk in spec.disks:
+        if disk.name != "disk.swap" and disk.size_gb < sizes.get(disk.name, 0):
+            raise Refused(
+                f"The disk {disk.name} has {sizes[disk.name]} GiB and cannot shrink to"
+                f" {disk.size_gb} GiB."
+            )
+    return wanted, aside if spec.kept else ()
+
+
+def _append_whole(file: Path, line: str) -> None:
+    """Append the line, or nothing of it: half a line would spoil the next."""
+    with file.open("ab", buffering=0) as out:
+        end = out.seek(0, os.SEEK_END)
+        try:
+            written = out.write(line.encode())
+            if written != len(line.encode()):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            out.truncate(end)
+            raise
+
+
+def _power(old: Guest | None, spec: GuestSpec) -> Power:
+    """A guest that is off has no memory to keep."""
+    off = old is not None and old.power in ("shutoff", "crashed")
+    return old.power if old is not None and off and spec.power == "suspended" else spec.power
 
 
 def _boots(old: Guest | None, spec: GuestSpec) -> int:
     if old is None:
         return int(spec.power != "shutoff")
-    started = spec.power != "shutoff" and old.power in ("shutoff", "crashed")
+    off = old.power in ("shutoff", "crashed") or spec.builds > old.builds
+    off = off or spec.kept not in ("", *old.aside[:1])
+    off = off or (bool(spec.back) and old.aside[:1] == (spec.back,))
+    if _elsewhere(old, spec):
+        return old.boots
+    started = spec.power != "shutoff" and off
     rebooted = spec.power != "shutoff" and spec.reboots > old.reboots
     return old.boots + int(started or rebooted)
 
@@ -193,7 +357,8 @@ def _read(file: Path) -> dict[str, Guest]:
             if record.pop("gone", False):
                 guests.pop(record["id"], None)
             else:
-                record["nics"] = tuple(record["nics"])
+                for several in ("nics", "disks", "aside"):
+                    record[several] = tuple(record.get(several, ()))
                 guests[record["id"]] = Guest(**record)
         except (ValueError, TypeError, KeyError) as error:
             raise Broken(

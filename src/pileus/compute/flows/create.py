@@ -8,7 +8,8 @@ from ...core import desired, flow
 from ...core.db import Tx
 from ...core.flow import Failed, Flow, Run, Step, Wait
 from .. import instance_action
-from ..schedule import NoValidHost, Wish, choose, needs
+from ..host import ComputeHost, host_id
+from ..schedule import NoValidHost, Wish, needs, place
 from ..server import POWER, Server
 from ..spec import guest_spec
 
@@ -39,12 +40,21 @@ def withdrawn(run: Run) -> Wait | None:
 
 
 def still_there(tx: Tx, server_id: str) -> bool:
-    """Withdraw the guest wherever it is wanted; true while any host has it."""
-    rows = tx.all(desired.Desired, desired.Desired.kind == GUEST, desired.Desired.id == server_id)
+    """Withdraw the guest wherever it is wanted; true while any host has it that is not fenced."""
+    rows = tx.all(desired.Desired, kind=GUEST, id=server_id)
     for row in rows:
         if row.spec is not None:
             desired.withdraw(tx, row.host, GUEST, server_id)
-    return bool(rows)
+    return any(standing_on(tx, row.host) for row in rows)
+
+
+def standing_on(tx: Tx, host: str) -> bool:
+    """Whether guests may still run on this host: not on one that was fenced, which is dead.
+
+    Its agent is told to remove them before anything else, should it come back.
+    """
+    row = tx.get(ComputeHost, host_id(host))
+    return row is None or not row.forced_down
 
 
 def boot(run: Run) -> Wait | None:
@@ -97,7 +107,7 @@ def elsewhere(run: Run) -> Wait | None:
     why = str(run.fault.get("message", ""))
     if len(tried) < _ATTEMPTS:
         try:
-            _move(tx, server, tried)
+            _move(run, server, tried)
         except (NoValidHost, placement.NoCapacity) as none:
             why = f"{why} No other host can take it. {none}"
         else:
@@ -109,14 +119,14 @@ def elsewhere(run: Run) -> Wait | None:
     return None
 
 
-def _move(tx: Tx, server: Server, tried: list[str | None]) -> None:
+def _move(run: Run, server: Server, tried: list[str | None]) -> None:
     """Claim another host. Raises NoValidHost, NoCapacity."""
+    tx, index = run.tx, run.parts[placement.Index]
     root_gb = server.disks[0]["size_gb"]
     resources = needs(server.flavor, root_gb)
     avoid = [host for host in tried if host]
     wish = Wish(resources, server.zone, "", server.group_id, server.hints, avoid)
-    host = choose(tx, wish)
-    placement.claim(tx, server.id, server.project_id, server.user_id, host.id, resources)
+    host = place(tx, index, server, wish)
     network.bind_ports(tx, server.id, host.host)
     tx.change(server, host=host.host, generation=server.generation + 1)
 

@@ -3,8 +3,10 @@
 from ... import network, placement
 from ...core.flow import Flow, Run, Step, Wait
 from .. import instance_action
+from ..migration import close, open_of
 from ..server import ServerTag
 from .create import POLL, server_of, still_there
+from .snapshot import drop_image
 
 
 def remove(run: Run) -> Wait | None:
@@ -12,10 +14,13 @@ def remove(run: Run) -> Wait | None:
     if still_there(run.tx, run.subject):
         return Wait(POLL)
     tx, server = run.tx, server_of(run)
+    migration = open_of(tx, server.id)
+    if migration is not None:
+        close(tx, migration, "confirmed" if server.vm_state == "resized" else "error")
     network.release_ports(tx, server.id)
     placement.release(tx, server.id)
     instance_action.finish(tx, server, run.row.request_id)
-    tx.remove_where(ServerTag, ServerTag.server_id == server.id)
+    tx.remove_where(ServerTag, server_id=server.id)
     tx.change(
         server,
         vm_state="deleted",
@@ -33,3 +38,4 @@ def remove(run: Run) -> Wait | None:
 
 
 DELETE = Flow("server.delete", Step(remove))
+DELETE_SHELVED = Flow("server.delete_shelved", Step(remove), Step(drop_image, outside=True))

@@ -1,4 +1,4 @@
-"""Start, stop, reboot, pause, unpause: change what the guest should be, wait until it is."""
+"""Start, stop, reboot, pause, suspend: change what the guest should be, wait until it is."""
 
 from typing import Any
 
@@ -9,7 +9,12 @@ from ..server import POWER, Server
 from .create import GUEST, fail, server_of
 
 _POLL = 20.0
-_VM_STATE = {"running": "active", "shutoff": "stopped", "paused": "paused"}
+_VM_STATE = {
+    "running": "active",
+    "shutoff": "stopped",
+    "paused": "paused",
+    "suspended": "suspended",
+}
 
 
 def _host(server: Server) -> str:

@@ -2,10 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
 
 from pileus.core.backend import Refused
 from pileus.network.driver import Change, Key, MetadataHandler, SwitchPort, Thing
+from pileus.network.drivers.journal import Journal, Plugged
+
+_REMEMBERED = 10_000  # ports whose last change is known
 
 
 class Faults:
@@ -33,11 +37,17 @@ class Faults:
 
 
 class SimulatedNetwork:
-    """A NetworkDriver. A guest port is up once it is applied and plugged, in whichever order."""
+    """A NetworkDriver. A guest port is up once it is applied and plugged, in whichever order.
+
+    With a `journal`, other processes apply to it and plug into it too.
+    """
 
     name = "simulated"
 
-    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, sleep: Callable[[float], None] = time.sleep, journal: Journal | None = None
+    ) -> None:
+        self._journal = journal
         self.faults = Faults(sleep)
         self.fail_next = self.faults.fail_next
         self.lag = self.faults.lag
@@ -47,12 +57,15 @@ class SimulatedNetwork:
         self._plugged: dict[str, str] = {}
         self._up: dict[str, str] = {}
         self._changes = 0  # how often `_up` has changed
+        self._moved: dict[str, int] = {}  # port → the change that was its last, the newest last
+        self._forgotten = 0  # the newest change that is not in `_moved` any more
         self._callbacks: list[Callable[[], None]] = []
 
     def revisions(self) -> Mapping[Key, int]:
         """What stands there, and at which revision."""
         self.faults.meet("revisions")
         with self._lock:
+            self._catch_up()
             return {key: revision for key, (revision, _) in self._standing.items()}
 
     def things(self) -> Mapping[Key, Thing]:
@@ -65,16 +78,19 @@ class SimulatedNetwork:
         self.faults.meet("apply")
         last = {change.key: change for change in changes}
         with self._lock:
+            was = self._changes
+            self._catch_up()
             for change in last.values():
                 if isinstance(change.thing, SwitchPort):
                     self._check(change.thing, last)
-            was = self._changes
-            for change in last.values():
-                if change.thing is None:
-                    self._forget(change.key)
-            for change in last.values():
-                if change.thing is not None:
-                    self._ensure(change.key, change.revision, change.thing)
+            # What goes comes first.
+            ordered = sorted(last.values(), key=lambda change: change.thing is not None)
+            if self._journal is None:
+                for change in ordered:
+                    self._make(change)
+            else:
+                self._journal.applied(ordered)
+                self._catch_up()
             changed = was != self._changes
         if changed:
             self._tell()
@@ -111,30 +127,73 @@ class SimulatedNetwork:
     def _refresh(self, port_id: str) -> None:
         _, thing = self._standing.get(("port", port_id), (0, None))
         host = self._plugged.get(port_id)
+        was = self._up.get(port_id)
         if isinstance(thing, SwitchPort) and thing.kind == "guest" and host is not None:
-            self._changes += self._up.get(port_id) != host
             self._up[port_id] = host
-        elif self._up.pop(port_id, None) is not None:
+        else:
+            self._up.pop(port_id, None)
+        if was != self._up.get(port_id):
             self._changes += 1
+            self._moved.pop(port_id, None)
+            self._moved[port_id] = self._changes
+            if len(self._moved) > _REMEMBERED:
+                oldest = next(iter(self._moved))
+                self._forgotten = self._moved.pop(oldest)
 
     def plugged(self, port_id: str, host: str, gone: bool = False) -> None:
         """A host says that it has plugged the port, or that it has unplugged it (`gone`)."""
         with self._lock:
             was = self._changes
-            if not gone:
-                self._plugged[port_id] = host
-            elif self._plugged.get(port_id) == host:
-                del self._plugged[port_id]
-            self._refresh(port_id)
+            if self._journal is None:
+                self._note(port_id, host, gone)
+            else:
+                self._journal.plugged(Plugged(port_id, host, gone))
+                self._catch_up()
             changed = was != self._changes
         if changed:
             self._tell()
+
+    def _catch_up(self) -> None:
+        for entry in self._journal.news() if self._journal is not None else ():
+            if isinstance(entry, Plugged):
+                self._note(entry.port_id, entry.host, entry.gone)
+            else:
+                self._make(entry)
+
+    def _make(self, change: Change) -> None:
+        if change.thing is None:
+            self._forget(change.key)
+        else:
+            self._ensure(change.key, change.revision, change.thing)
+
+    def _note(self, port_id: str, host: str, gone: bool) -> None:
+        if not gone:
+            self._plugged[port_id] = host
+        elif self._plugged.get(port_id) == host:
+            del self._plugged[port_id]
+        self._refresh(port_id)
 
     def ports_up(self) -> Mapping[str, str]:
         """Guest ports that are applied and plugged → host."""
         self.faults.meet("ports_up")
         with self._lock:
+            self._catch_up()
             return dict(self._up)
+
+    def moved(self, since: int) -> tuple[int, Collection[str] | None]:
+        """Ports that went up or down after the change of this number; None: too long ago."""
+        self.faults.meet("moved")
+        with self._lock:
+            if since < self._forgotten:
+                return self._changes, None
+            newest = reversed(self._moved.items())
+            return self._changes, [port for port, _ in takewhile(lambda m: m[1] > since, newest)]
+
+    def where(self, port_ids: Iterable[str]) -> Mapping[str, str]:
+        """Those of these ports that are applied and plugged → host."""
+        self.faults.meet("where")
+        with self._lock:
+            return {port: self._up[port] for port in port_ids if port in self._up}
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call back, from the thread that made the change, when `ports_up` differs."""

@@ -1,0 +1,227 @@
+"""Move a server to another host: migrate, resize there, confirm, revert.
+
+The guest is turned off, its host offers its disks, and the other host fetches them and starts it
+under the next generation. The first host keeps its copy, off and without interfaces, until the move
+is confirmed or reverted. At every moment at most one of the two hosts is asked for a guest that
+runs, and the other has said before that its own does not.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from ... import network, placement
+from ...core import desired
+from ...core.db import Tx
+from ...core.flow import Failed, Flow, Run, Step, Wait
+from .. import instance_action
+from ..host import host_id
+from ..migration import Migration, close, settle
+from ..server import POWER, SHUTDOWN, Server
+from ..spec import guest_spec
+from .create import GUEST, POLL, fail, server_of, standing_on
+from .resize import WANTED, become, migration_of
+
+_PORTS_POLL = 0.5
+_PATIENCE = timedelta(minutes=15)  # for ports to come up; disks may take as long as they need
+
+
+def leave(run: Run) -> Wait | None:
+    """Turn the guest off, take its interfaces away, and let its host offer the disks."""
+    tx, server, migration = run.tx, server_of(run), migration_of(run)
+    source = migration.source_host
+    row = desired.find(tx, source, GUEST, server.id)
+    if row is None or row.spec is None:
+        raise Failed(f"Instance {server.id} has no guest on host {source}.")
+    spec = {key: value for key, value in row.spec.items() if key != "origin"}
+    if "offer" not in spec:
+        # With its interfaces, so that it can end its conversations while it shuts down.
+        spec["power"] = "shutoff"
+        state = wanted_of(tx, source, server.id, spec)
+        if state is None:
+            return Wait(POLL)
+        check_of(server, source, state, "shutoff")
+    state = wanted_of(tx, source, server.id, spec | {"nics": [], "offer": secret_of(tx, migration)})
+    if state is None:
+        return Wait(POLL)
+    check_of(server, source, state, "shutoff")
+    return None
+
+
+def stay(run: Run) -> Wait | None:
+    """Undo `leave`: ask for the guest as it was, under a generation that is newer than any."""
+    tx, server, migration = run.tx, server_of(run), migration_of(run)
+    row = desired.find(tx, migration.source_host, GUEST, server.id)
+    if row is None or row.spec is None:
+        return None
+    if "offer" in row.spec:
+        tx.change(server, generation=server.generation + 1)
+    spec = guest_spec(tx, server) | {"power": WANTED[migration.old_vm_state]}
+    return Wait(POLL) if wanted_of(tx, migration.source_host, server.id, spec) is None else None
+
+
+def arrive(run: Run) -> Wait | None:
+    """Ask the other host for the guest with the disks that are offered, and wait until it is up."""
+    tx, server, migration = run.tx, server_of(run), migration_of(run)
+    target, power = migration.dest_host, WANTED[migration.old_vm_state]
+    if server.host != target:
+        network.bind_ports(tx, server.id, target)
+        tx.change(
+            server,
+            host=target,
+            generation=server.generation + 1,
+            task_state="resize_migrating",
+            updated_at=tx.now,
+        )
+    found = desired.settled(tx, migration.source_host, GUEST, server.id)
+    offer = None if found is None else found.get("offer")
+    if offer is None:
+        return Wait(POLL)  # its agent has just started again, and will say where it offers them
+    spec = guest_spec(tx, server) | {
+        "vcpus": migration.new_flavor["vcpus"],
+        "memory_mb": migration.new_flavor["ram"],
+        "disks": migration.new_disks,
+        "power": power,
+        "origin": {**offer, "move": migration.uuid, "secret": secret_of(tx, migration)},
+    }
+    state = wanted_of(tx, target, server.id, spec)
+    if state is None:
+        return Wait(POLL)
+    check_of(server, target, state, power)
+    if power == "running" and not network.ports_ready(tx, server.id):
+        if tx.now - run.row.created_at > _PATIENCE:
+            raise Failed("Virtual Interface creation failed: the ports did not come up.")
+        return Wait(_PORTS_POLL)
+    close(tx, migration, "finished")
+    become(tx, server, migration.new_flavor, migration.new_disks)
+    tx.change(server, vm_state="resized", power_state=POWER[power], launched_at=tx.now)
+    instance_action.finish(tx, server, run.row.request_id)
+    return None
+
+
+def depart(run: Run) -> Wait | None:
+    """Undo `arrive`: wait until the other host has nothing of the guest any more."""
+    tx, server, migration = run.tx, server_of(run), migration_of(run)
+    if gone_from(tx, server.id, migration.dest_host):
+        if server.host != migration.source_host:
+            network.bind_ports(tx, server.id, migration.source_host)
+            tx.change(server, host=migration.source_host, updated_at=tx.now)
+        return None
+    return Wait(POLL)
+
+
+def unmoved(run: Run) -> Wait | None:
+    """The server is where and as it was; or in ERROR, if even that could not be had."""
+    tx, server, migration = run.tx, server_of(run), migration_of(run)
+    why, details = str(run.fault.get("message", "")), str(run.fault.get("details", ""))
+    placement.release(tx, server.id, host_id(migration.dest_host))
+    settle(tx, server, migration, "error")
+    state = desired.settled(tx, migration.source_host, GUEST, server.id)
+    if not state or state.get("error") or state.get("power") != WANTED[migration.old_vm_state]:
+        fail(tx, server, why, details)
+    else:
+        tx.change(server, task_state=None, updated_at=tx.now)
+    instance_action.finish(tx, server, run.row.request_id, why, details)
+    return None
+
+
+def drop_source(run: Run) -> Wait | None:
+    """Confirm: wait until the first host has nothing of the guest; then hold only the second."""
+    tx, server, migration = run.tx, server_of(run), migration_of(run)
+    if not gone_from(tx, server.id, migration.source_host):
+        return Wait(POLL)
+    placement.release(tx, server.id, host_id(migration.source_host))
+    settle(tx, server, migration, "confirmed")
+    row = desired.find(tx, migration.dest_host, GUEST, server.id)
+    if row is not None and row.spec is not None:
+        spec = {key: value for key, value in row.spec.items() if key != "origin"}
+        desired.put(tx, migration.dest_host, GUEST, server.id, spec)
+    vm_state = "stopped" if server.power_state == SHUTDOWN else "active"
+    tx.change(server, vm_state=vm_state, task_state=None, updated_at=tx.now)
+    instance_action.finish(tx, server, run.row.request_id)
+    return None
+
+
+def go_back(run: Run) -> Wait | None:
+    """Revert: wait until the second host has nothing of the guest; then the first is its own."""
+    tx, server, migration = run.tx, server_of(run), migration_of(run)
+    if not gone_from(tx, server.id, migration.dest_host):
+        return Wait(POLL)
+    if server.host != migration.source_host:
+        network.bind_ports(tx, server.id, migration.source_host)
+        tx.change(server, host=migration.source_host, generation=server.generation + 1)
+        _be_old(run, server, migration)
+    return None
+
+
+def _be_old(run: Run, server: Server, migration: Migration) -> None:
+    become(run.tx, server, migration.old_flavor, migration.old_disks)
+    run.tx.change(server, task_state="resize_reverting")
+
+
+def come_back(run: Run) -> Wait | None:
+    """Ask the first host for the guest as it was, and wait for it and its ports."""
+    tx, server, migration = run.tx, server_of(run), migration_of(run)
+    power = WANTED[migration.old_vm_state]
+    spec = guest_spec(tx, server) | {"power": power}
+    state = wanted_of(tx, migration.source_host, server.id, spec)
+    if state is None:
+        return Wait(POLL)
+    check_of(server, migration.source_host, state, power)
+    if power == "running" and not network.ports_ready(tx, server.id):
+        return Wait(_PORTS_POLL)
+    _reverted(run, server, migration, "reverted")
+    tx.change(server, vm_state=migration.old_vm_state, power_state=POWER[power])
+    instance_action.finish(tx, server, run.row.request_id)
+    return None
+
+
+def _reverted(run: Run, server: Server, migration: Migration, status: str) -> None:
+    placement.release(run.tx, server.id, host_id(migration.dest_host))
+    settle(run.tx, server, migration, status)
+    become(run.tx, server, migration.old_flavor, migration.old_disks)
+
+
+def not_come_back(run: Run) -> Wait | None:
+    """The first host cannot make the guest again: the server is its own, and in ERROR."""
+    tx, server, migration = run.tx, server_of(run), migration_of(run)
+    why, details = str(run.fault.get("message", "")), str(run.fault.get("details", ""))
+    _reverted(run, server, migration, "error")
+    fail(tx, server, why, details)
+    instance_action.finish(tx, server, run.row.request_id, why, details)
+    return None
+
+
+def gone_from(tx: Tx, server_id: str, host: str) -> bool:
+    """Withdraw the guest from this host; true once it is gone, or the host is fenced."""
+    row = desired.find(tx, host, GUEST, server_id)
+    if row is not None and row.spec is not None:
+        desired.withdraw(tx, host, GUEST, server_id)
+    return row is None or not standing_on(tx, host)
+
+
+def secret_of(tx: Tx, migration: Migration) -> dict[str, str]:
+    """What nobody else can know who lacks the vault's key; sealed, as it is stored."""
+    return tx.vault.seal_json(tx.vault.seal(f"the disks of move {migration.uuid}"))
+
+
+def wanted_of(tx: Tx, host: str, server_id: str, spec: dict[str, Any]) -> Mapping[str, Any] | None:
+    """Ask the host for this guest; what it says of it, or None for not yet."""
+    desired.put(tx, host, GUEST, server_id, spec)
+    return desired.settled(tx, host, GUEST, server_id)
+
+
+def check_of(server: Server, host: str, state: Mapping[str, Any], power: str) -> None:
+    """See that the guest is what was asked. Raises Failed."""
+    problem = state.get("error") or ""
+    if not problem and state.get("power") != power:
+        problem = f"the guest is {state.get('power')} instead of {power}"
+    if problem:
+        raise Failed(
+            f"Instance {server.id} could not be moved: {problem}", f"host {host}: {problem}"
+        )
+
+
+MOVE = Flow("server.move", Step(leave, undo=stay), Step(arrive, undo=depart), failed=unmoved)
+CONFIRM_MOVE = Flow("server.confirm_move", Step(drop_source))
+REVERT_MOVE = Flow("server.revert_move", Step(go_back), Step(come_back), failed=not_come_back)

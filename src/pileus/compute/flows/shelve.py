@@ -1,0 +1,191 @@
+"""Shelve a server: keep its disk as an image and give its host back. Unshelve: a host again."""
+
+from typing import Any
+
+from ... import image as images
+from ... import network, placement
+from ...core import desired
+from ...core.flow import Failed, Flow, Run, Step, Wait
+from .. import instance_action
+from ..schedule import NoValidHost, Wish, choose, needs
+from ..server import POWER, Server
+from ..spec import guest_spec
+from .create import GUEST, POLL, fail, server_of, still_there, withdrawn
+from .snapshot import abandon, copy, drop_image
+
+_PORTS_POLL = 0.5
+
+
+def _powered(run: Run, server: Server, power: str) -> str | None:
+    """Want this power; what is wrong with the guest, "", or None while the host is at it."""
+    row = server.host and desired.find(run.tx, server.host, GUEST, server.id)
+    if not row or row.spec is None or server.host is None:
+        raise Failed(f"Instance {server.id} has no guest on a host.")
+    desired.put(run.tx, server.host, GUEST, server.id, {**row.spec, "power": power})
+    state = desired.settled(run.tx, server.host, GUEST, server.id)
+    if state is None:
+        return None
+    right = state.get("power") == power
+    return str(state.get("error") or ("" if right else f"it is {state.get('power')}"))
+
+
+def turn_off(run: Run) -> Wait | None:
+    """Let the guest shut itself down, so that its disk is whole."""
+    server = server_of(run)
+    problem = _powered(run, server, "shutoff")
+    if problem is None:
+        return Wait(POLL)
+    if problem:
+        raise Failed(f"Instance {server.id} cannot be turned off: {problem}")
+    return None
+
+
+def turn_on(run: Run) -> Wait | None:
+    """Undo `turn_off`; whether it works out is seen in the server's state."""
+    server = server_of(run)
+    row = server.host and desired.find(run.tx, server.host, GUEST, server.id)
+    if not row or row.spec is None:
+        return None
+    return Wait(POLL) if _powered(run, server, run.args["before"]) is None else None
+
+
+def uncopy(run: Run) -> Wait | None:
+    """Undo `copy`: no image without bytes stays."""
+    abandon(run.tx, run.subject)
+    images.forget(run.tx, run.args["image"])
+    return None
+
+
+def unshelved_yet(run: Run) -> Wait | None:
+    """The server is as it was before, as far as its host lets it."""
+    tx, server, why = run.tx, server_of(run), str(run.fault.get("message", ""))
+    state = server.host and desired.settled(tx, server.host, GUEST, server.id)
+    details = str(run.fault.get("details", ""))
+    tx.change(server, shelved_image=None)
+    if not state or state.get("power") != run.args["before"]:
+        fail(tx, server, why, details)
+    else:
+        tx.change(server, task_state=None, updated_at=tx.now)
+    instance_action.finish(tx, server, run.row.request_id, why, details)
+    return None
+
+
+def offload(run: Run) -> Wait | None:
+    """Wait until no host has the guest; then hold nothing of any host."""
+    tx, server = run.tx, server_of(run)
+    if server.vm_state != "shelved":
+        tx.change(server, vm_state="shelved", task_state="shelving_offloading", updated_at=tx.now)
+    if still_there(tx, server.id):
+        return Wait(POLL)
+    placement.release(tx, server.id)
+    network.unbind_ports(tx, server.id)
+    tx.change(
+        server,
+        host=None,
+        vm_state="shelved_offloaded",
+        task_state=None,
+        power_state=POWER["absent"],
+        fault=None,
+        updated_at=tx.now,
+    )
+    instance_action.finish(tx, server, run.row.request_id)
+    return None
+
+
+def schedule(run: Run) -> Wait | None:
+    """Claim a host."""
+    tx, server = run.tx, server_of(run)
+    resources = needs(server.flavor, server.disks[0]["size_gb"])
+    wish = Wish(resources, server.zone, run.args.get("host", ""), server.group_id, server.hints, ())
+    if server.host is not None:
+        return None
+    try:
+        host = choose(tx, wish)
+        placement.claim(tx, server.id, server.project_id, server.user_id, host.id, resources)
+    except (NoValidHost, placement.NoCapacity) as none:
+        raise Failed(str(none)) from none
+    network.bind_ports(tx, server.id, host.host)
+    tx.change(server, host=host.host, generation=server.generation + 1)
+    return None
+
+
+def unschedule(run: Run) -> Wait | None:
+    """Undo `schedule`: give the host back."""
+    tx, server = run.tx, server_of(run)
+    placement.release(tx, server.id)
+    network.unbind_ports(tx, server.id)
+    tx.change(server, host=None)
+    return None
+
+
+def unpack(run: Run) -> Wait | None:
+    """Ask the host for the guest with the disk that was kept, and wait for it and its ports."""
+    tx, server = run.tx, server_of(run)
+    assert server.host is not None  # noqa: S101
+    row = desired.find(tx, server.host, GUEST, server.id)
+    if row is None or row.spec is None:
+        spec = guest_spec(tx, server) | {"disks": _from(run, server)}
+        desired.put(tx, server.host, GUEST, server.id, spec)
+        return Wait(POLL)
+    state = desired.settled(tx, server.host, GUEST, server.id)
+    if state is None:
+        return Wait(POLL)
+    problem = state.get("error") or ""
+    if not problem and state.get("power") != "running":
+        problem = f"the guest is {state.get('power')} instead of running"
+    if problem:
+        raise Failed(f"Unshelve of instance {server.id} failed: {problem}", f"host {server.host}")
+    return None if network.ports_ready(tx, server.id) else Wait(_PORTS_POLL)
+
+
+def _from(run: Run, server: Server) -> list[dict[str, Any]]:
+    """The server's disks, the first of them starting as the image that was kept."""
+    return [
+        disk | {"image": run.args["image"]} if disk["name"] == "disk" else disk
+        for disk in server.disks
+    ]
+
+
+def awake(run: Run) -> Wait | None:
+    """The server is active again."""
+    tx, server = run.tx, server_of(run)
+    tx.change(
+        server,
+        disks=_from(run, server),
+        shelved_image=None,
+        vm_state="active",
+        task_state=None,
+        power_state=POWER["running"],
+        launched_at=tx.now,
+        updated_at=tx.now,
+        fault=None,
+    )
+    instance_action.finish(tx, server, run.row.request_id)
+    return None
+
+
+def still_shelved(run: Run) -> Wait | None:
+    """No host could take it: it stays where it is."""
+    tx, server, why = run.tx, server_of(run), str(run.fault.get("message", ""))
+    tx.change(server, task_state=None, updated_at=tx.now)
+    details = str(run.fault.get("details", ""))
+    instance_action.finish(tx, server, run.row.request_id, why, details)
+    return None
+
+
+SHELVE = Flow(
+    "server.shelve",
+    Step(turn_off, undo=turn_on),
+    Step(copy, undo=uncopy),
+    Step(offload),
+    failed=unshelved_yet,
+)
+OFFLOAD = Flow("server.offload", Step(offload))
+UNSHELVE = Flow(
+    "server.unshelve",
+    Step(schedule, undo=unschedule),
+    Step(unpack, undo=withdrawn),
+    Step(drop_image, outside=True),
+    Step(awake),
+    failed=still_shelved,
+)

@@ -1,0 +1,123 @@
+"""Cold migration: a server moves to another host while it is off; a flow does the rest."""
+
+from typing import Any
+
+from .. import placement
+from ..core import flow
+from ..core.errors import BadRequest, Conflict
+from ..core.types import Field, Object, Text
+from ..wire.context import Context, Response
+from ..wire.route import Route
+from . import instance_action
+from .flows.move import MOVE
+from .host import ComputeHost
+from .migration import Migration, close, counted, next_number, open_of
+from .schedule import NoValidHost, Wish, needs, place
+from .server import Server, find, ready, unlocked
+
+_BODY = Object({"host": Field(Text(255, 1), null=True)})
+
+
+def migrate(ctx: Context) -> object:
+    """Move a server to another host. 400 when there is none, or for the one that it is on."""
+    server = find(ctx, "os-migrate-server:migrate")
+    host = _host(ctx)
+    unlocked(ctx, server)
+    ready(server, "migrate", ("active", "stopped"))
+    if server.host is None:
+        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    if host:
+        target(ctx, server, host)
+    move(ctx, server, server.flavor, server.disks, "migration", host)
+    return Response(202)
+
+
+def _host(ctx: Context) -> str:
+    body = ctx.body.get("migrate") if isinstance(ctx.body, dict) else None
+    if body is None:
+        return ""
+    if ctx.version < (2, 56):
+        raise BadRequest("Before version 2.56 migrate takes null: the scheduler chooses the host.")
+    return _BODY.parse(body, ctx.where.at("migrate")).get("host") or ""
+
+
+def target(ctx: Context, server: Server, name: str) -> ComputeHost:
+    """The host that the caller names. Raises BadRequest for an unknown one and for the present."""
+    found = ctx.tx.one(ComputeHost, host=name)
+    if found is None:
+        raise BadRequest(f"Compute host {name} could not be found.")
+    if found.host == server.host:
+        raise BadRequest(
+            f"Instance {server.id} is on host {name} already: the target can't be the same host."
+        )
+    return found
+
+
+def claim_elsewhere(
+    ctx: Context, server: Server, flavor: dict[str, Any], root_gb: int, host: str = ""
+) -> ComputeHost:
+    """Claim what the flavor needs on another host than the server's. Raises BadRequest."""
+    avoid = [server.host] if server.host else []
+    resources = needs(flavor, root_gb)
+    wish = Wish(resources, server.zone, host, server.group_id, server.hints, avoid)
+    try:
+        return place(ctx.tx, ctx.parts[placement.Index], server, wish)
+    except (NoValidHost, placement.NoCapacity) as none:
+        text = str(none)
+        text = text if text.startswith("No valid host") else f"No valid host was found. {text}"
+        raise BadRequest(text) from None
+
+
+def move(
+    ctx: Context,
+    server: Server,
+    flavor: dict[str, Any],
+    disks: list[dict[str, Any]],
+    kind: str,
+    host: str = "",
+) -> Migration:
+    """Claim another host and set the move going. Raises BadRequest when there is none."""
+    migration = moving(ctx, server, flavor, disks, kind, host)
+    verb = {"migration": "migrate"}.get(kind, kind)
+    event = {"migration": "cold_migrate"}.get(kind, "conductor_migrate_server")
+    instance_action.begin(ctx, server, verb, event)
+    values = counted(server, migration) | {"task_state": "resize_prep", "updated_at": ctx.tx.now}
+    ctx.tx.change(server, **values)
+    flow.start(ctx.tx, MOVE, server.id, ctx.request_id, migration=migration.uuid)
+    return migration
+
+
+def moving(
+    ctx: Context,
+    server: Server,
+    flavor: dict[str, Any],
+    disks: list[dict[str, Any]],
+    kind: str,
+    host: str,
+) -> Migration:
+    """Claim another host, and note the migration there. Raises BadRequest when there is none."""
+    assert server.host is not None  # noqa: S101
+    stale = open_of(ctx.tx, server.id)
+    if stale is not None:  # an admin has reset the server's state in the middle of it
+        close(ctx.tx, stale, "error")
+    found = claim_elsewhere(ctx, server, flavor, disks[0]["size_gb"], host)
+    return ctx.tx.add(
+        Migration(
+            id=next_number(ctx.tx),
+            server_id=server.id,
+            migration_type=kind,
+            source_host=server.host,
+            dest_host=found.host,
+            old_flavor=server.flavor,
+            new_flavor=flavor,
+            old_disks=server.disks,
+            new_disks=disks,
+            old_vm_state=server.vm_state,
+            user_id=ctx.who.user_id,
+            project_id=ctx.who.project_id,
+        )
+    )
+
+
+_ACTION = "/v2.1/servers/{server_id}/action"
+ROUTES = (Route("POST", _ACTION, migrate, action="migrate"),)

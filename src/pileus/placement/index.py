@@ -1,0 +1,108 @@
+"""What root providers have free, in columns in memory, so that choosing one is not a scan of rows.
+
+It is never the last word: who chooses by it reads the host's row again and claims in the same
+transaction, which fails where the rows say otherwise; and that nothing fits is only believed of the
+rows (`hosts.candidates`). So it may lag: changes of this process are read before the next use,
+those of others within ten seconds.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from ..core.clock import Clock
+from ..core.db import Database, Tx, chunks
+from .rows import Inventory, Provider
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TOPIC = "placement"
+_AGE = 10.0  # seconds after which everything is read again
+_FREE, _LEAST, _MOST, _STEP = range(4)  # the lines of a resource class's table
+
+
+class Index:
+    """The inventories of every root provider: for each resource class a table of four lines."""
+
+    def __init__(self, db: Database) -> None:
+        self._clock: Clock = db.clock
+        self._lock = threading.Lock()
+        self._changed: set[str] = set()
+        self._read: float | None = None
+        self._ids: list[str] = []
+        self._at: dict[str, int] = {}
+        self._tables: dict[str, np.ndarray[Any, Any]] = {}
+        db.listen(TOPIC, self.changed)
+
+    def changed(self, provider_id: str = "") -> None:
+        """This provider has changed; without a name, everything may have."""
+        if provider_id:
+            self._changed.add(provider_id)
+        else:
+            self._read = None
+
+    def fitting(self, tx: Tx, resources: Mapping[str, int], weigh: str) -> Iterator[str]:
+        """Providers that may have room for all of this, the one with most `weigh` free first."""
+        import numpy as np  # not at the start: most commands never choose a host
+
+        with self._lock:
+            self._refresh(tx)
+            ids, none = self._ids, np.full((4, len(self._ids)), -np.inf)
+            fits = np.ones(len(ids), dtype=bool)
+            for name, amount in resources.items():
+                table = self._tables.get(name, none)
+                fits &= (table[_FREE] >= amount) & (table[_LEAST] <= amount)
+                fits &= (table[_MOST] >= amount) & (amount % np.maximum(table[_STEP], 1) == 0)
+            weights = np.where(fits, self._tables.get(weigh, none)[_FREE], -np.inf)
+        # Of equals the last by name, as the rows' own order has it.
+        order = np.argsort(weights, kind="stable")[::-1]
+        return (ids[at] for at in order[: int(fits.sum())])
+
+    def _refresh(self, tx: Tx) -> None:
+        now = self._clock.monotonic()
+        own = {key for topic, key in tx.signals if topic == TOPIC and key}
+        changed, self._changed = self._changed | own, set()
+        if self._read is None or now - self._read > _AGE or not changed <= self._at.keys():
+            self._fill(tx)
+            self._read = now
+        elif changed:
+            for table in self._tables.values():
+                table[_FREE, [self._at[one] for one in changed]] = -float("inf")
+            for some in chunks(sorted(changed)):
+                self._note(tx.execute(_stock(some=True), {"ids": some}))
+        # What this transaction has written may yet be undone.
+        self._changed |= own
+
+    def _fill(self, tx: Tx) -> None:
+        self._ids = list(tx.execute(_roots()).scalars())
+        self._at = {id: at for at, id in enumerate(self._ids)}
+        self._tables = {}
+        self._note(tx.execute(_stock(some=False)))
+
+    def _note(self, rows: Iterable[Any]) -> None:
+        import numpy as np
+
+        for id, name, free, least, most, step in rows:
+            at, table = self._at.get(id), self._tables.get(name)
+            if at is None:
+                continue
+            if table is None:
+                table = self._tables[name] = np.full((4, len(self._ids)), -np.inf)
+            table[:, at] = (free, least, most, step)
+
+
+@cache
+def _roots() -> "sa.Select[Any]":
+    return sa.select(Provider.id).where(Provider.parent_id.is_(None)).order_by(Provider.name)
+
+
+@cache
+def _stock(some: bool) -> "sa.Select[Any]":
+    c = Inventory.table.c
+    free = (c.total - c.reserved) * c.allocation_ratio - c.used
+    query = sa.select(c.provider_id, c.resource_class, free, c.min_unit, c.max_unit, c.step_size)
+    return query.where(c.provider_id.in_(sa.bindparam("ids", expanding=True))) if some else query

@@ -1,0 +1,97 @@
+"""The index of what is free: it follows this process's changes, and forgets what was undone."""
+
+import pytest
+
+from pileus import placement
+from pileus.core.clock import ManualClock
+from pileus.core.db import Database, Tx
+from pileus.core.ids import Ids
+from pileus.core.resource import schema
+from pileus.placement import Index, Inventory
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def db(tmp_path, clock: ManualClock):
+    made = Database(f"sqlite:///{tmp_path / 'index.db'}", clock, Ids(1))
+    schema.create_all(made.engine)
+    yield made
+    made.close()
+
+
+def _host(tx: Tx, name: str, memory: int) -> None:
+    placement.provider_put(tx, name, name, {"MEMORY_MB": Inventory(memory)}, ())
+
+
+def _take(tx: Tx, consumer: str, host: str, memory: int) -> None:
+    placement.claim(tx, consumer, "p", "u", host, {"MEMORY_MB": memory})
+
+
+@pytest.fixture
+def index(db: Database) -> Index:
+    made = Index(db)
+    for name, memory in (("a", 10), ("b", 30), ("c", 20)):
+        db.run(lambda tx, name=name, memory=memory: _host(tx, name, memory))
+    return made
+
+
+def _room(tx: Tx, index: Index, memory: int = 5) -> list[str]:
+    return list(index.fitting(tx, {"MEMORY_MB": memory}, "MEMORY_MB"))
+
+
+def test_the_one_with_most_free_comes_first(db: Database, index: Index) -> None:
+    assert db.read(lambda tx: _room(tx, index)) == ["b", "c", "a"]
+    assert db.read(lambda tx: _room(tx, index, 15)) == ["b", "c"]
+
+
+def test_an_unknown_resource_class_fits_nowhere(db: Database, index: Index) -> None:
+    found = db.read(lambda tx: list(index.fitting(tx, {"CUSTOM_X": 1}, "MEMORY_MB")))
+
+    assert found == []
+
+
+def test_a_claim_counts_at_once_in_its_own_transaction(db: Database, index: Index) -> None:
+    def work(tx: Tx) -> list[str]:
+        _take(tx, "one", "b", 25)
+        return _room(tx, index)
+
+    assert db.run(work) == ["c", "a", "b"]
+    assert db.read(lambda tx: _room(tx, index)) == ["c", "a", "b"]
+
+
+def test_a_claim_that_was_undone_does_not_count(db: Database, index: Index) -> None:
+    def work(tx: Tx) -> None:
+        _take(tx, "one", "b", 25)
+        _room(tx, index)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        db.run(work)
+
+    assert db.read(lambda tx: _room(tx, index)) == ["b", "c", "a"]
+
+
+def test_hosts_come_and_go(db: Database, index: Index) -> None:
+    db.read(lambda tx: _room(tx, index))
+    db.run(lambda tx: _host(tx, "d", 50))
+    db.run(lambda tx: placement.provider_remove(tx, "b"))
+
+    assert db.read(lambda tx: _room(tx, index)) == ["d", "c", "a"]
+
+
+def test_what_another_process_did_is_seen_later(
+    db: Database, index: Index, clock: ManualClock, tmp_path
+) -> None:
+    db.read(lambda tx: _room(tx, index))
+    other = Database(db.url, clock, Ids(2))
+    other.run(lambda tx: _take(tx, "one", "b", 30))
+    assert db.read(lambda tx: _room(tx, index)) == ["b", "c", "a"]
+
+    clock.advance(11)
+
+    assert db.read(lambda tx: _room(tx, index)) == ["c", "a"]
+    other.close()

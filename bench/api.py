@@ -28,7 +28,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class Cloud:
     """A simulated cloud in a process of its own, and connections to it, one a thread."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, *more: str) -> None:
         self.port, self.folder = port, folder
         self._local = threading.local()
         self.token = ""
@@ -36,7 +36,7 @@ class Cloud:
         words = ["up", "--simulate", "--state", str(folder / "state"), "--port", str(port)]
         environment = os.environ | {"PILEUS_ADMIN_PASSWORD": "bench-secret"}
         files = ["--clouds-file", str(folder / "clouds.yaml")]
-        subprocess.run([*PILEUS, *words, *files], check=True, env=environment, stdout=-3)
+        subprocess.run([*PILEUS, *words, *files, *more], check=True, env=environment, stdout=-3)
         self.token = self.login()
         self.start_seconds = time.perf_counter() - begun
         self.pid = int((folder / "state/pileus.pid").read_text().split()[0])

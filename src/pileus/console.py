@@ -9,15 +9,20 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from . import compute, identity, image, network, placement
+from . import compute, hosts, identity, image, network, placement
+from .core.auditor import Report
+from .core.census import living
 from .core.db import Database, Tx
-from .core.errors import Forbidden, Unavailable
+from .core.errors import BadRequest, Forbidden, MethodNotAllowed, Unavailable
 from .core.metrics import Sample
+from .version import VERSION
 from .wire.context import Request, Response
 from .wire.dispatch import Dispatcher
 
@@ -32,6 +37,8 @@ _SAMPLERS: tuple[Callable[[Tx], Iterable[Sample]], ...] = (
     network.samples,
     compute.samples,
 )
+_LONGEST_TOKEN = 24 * 30
+_LARGEST_FLEET = 100_000
 KEY_FILE = "control.key"
 
 
@@ -54,6 +61,11 @@ class Console:
             ["openstack_service", "http_response_status_code"],
             registry=self._registry,
         )
+        Gauge(
+            "pileus_connected_hosts",
+            "Hosts whose agents are connected to this process.",
+            registry=self._registry,
+        ).set_function(lambda: 0 if app.listener is None else app.listener.connected)
         self._registry.register(_Rows(app))
         self._key = operator_key(app.config.state)
         self._paths: dict[str, Callable[[Request], Response]] = {
@@ -63,6 +75,9 @@ class Console:
             "/metrics": self._metrics,
             "/pileus/status": self._status,
             "/pileus/audit": self._audit,
+            "/pileus/agents": self._agents,
+            "/pileus/agents/token": self._token,
+            "/pileus/agents/remove": self._remove,
         }
 
     def observe(self, service: str, route: str, method: str, status: int, seconds: float) -> None:
@@ -115,12 +130,94 @@ class Console:
             "disk_gb": facts.disk_gb,
             "database": self._app.db.engine.dialect.name,
             "servers": counts,
+            "database_ailment": self._app.db.health.ailment,
+            "clock_jumped": _jump(self._app),
+            "version": VERSION,
+            "code": str(Path(__file__).parent),
+            "started_at": self._app.started,
+            "processes": self._app.db.read(_processes),
+            "joined_hosts": self._app.db.read(lambda tx: tx.count(hosts.JoinedHost)),
+            "connected_hosts": 0 if self._app.listener is None else self._app.listener.connected,
         }
         return Response(200, body)
 
-    def _audit(self, _request: Request) -> Response:
-        findings = [vars(f) for f in self._app.audit()]
-        return Response(200, {"findings": findings})
+    def _audit(self, request: Request) -> Response:
+        """GET: look. POST: look, repair and look again, or remove one guest (`?remove-guest=`)."""
+        auditor = self._app.auditor
+        if request.method != "POST":
+            report = auditor.look()
+            return Response(200, _report(report))
+        guest = request.get("remove-guest")
+        if guest:
+            compute.remove_guest(self._app.parts, guest)
+            return Response(200, _report(auditor.look()))
+        before, done, after = auditor.repair()
+        repairs = [one.finding.body | {"fault": one.fault} for one in done]
+        return Response(200, {"before": _report(before), "done": repairs} | _report(after))
+
+    def _agents(self, _request: Request) -> Response:
+        port = self._app.listener
+        found: dict[str, Any] = {
+            "listen": self._app.config.agent_listen,
+            "connected": 0 if port is None else port.connected,
+            "hosts": self._app.db.read(hosts.listed),
+            "refused": [
+                {"at": one.at.isoformat(timespec="seconds"), "who": one.who, "reason": one.reason}
+                for one in ([] if port is None else port.refusals.recent())
+            ],
+        }
+        return Response(200, found)
+
+    def _token(self, request: Request) -> Response:
+        """POST ?host=&hours=&many=: a token to join with. Nothing in the query is secret."""
+        _only_post(request)
+        if not self._app.config.agent_listen:
+            raise BadRequest("This cloud has no agent port: `pileus up --agent-listen` opens one.")
+        try:
+            hours = float(request.get("hours") or 24)
+        except ValueError:
+            hours = 0.0
+        if not 0 < hours <= _LONGEST_TOKEN:
+            raise BadRequest(f"hours: a number above 0, at most {_LONGEST_TOKEN}.")
+        name = request.get("host") or None
+        many = request.get("many") or "0"
+        if not many.isdecimal() or int(many) > _LARGEST_FLEET:
+            raise BadRequest(f"many: a number of hosts, at most {_LARGEST_FLEET}.")
+        if int(many) and not (self._app.config.simulate and name):
+            raise BadRequest("A token for many hosts is made in a simulated cloud, for a --host.")
+        token = self._app.db.run(lambda tx: hosts.create_token(tx, name, hours, int(many)))
+        return Response(201, {"token": str(token), "listen": self._app.config.agent_listen})
+
+    def _remove(self, request: Request) -> Response:
+        """POST ?host=: forget a host, unless servers are on it."""
+        _only_post(request)
+        name = request.get("host") or ""
+        self._app.db.run(lambda tx: compute.host_forget(tx, name))
+        return Response(200, {"removed": name})
+
+
+def _only_post(request: Request) -> None:
+    if request.method != "POST":
+        raise MethodNotAllowed("This is asked by POST.")
+
+
+def _jump(app: "App") -> dict[str, Any] | None:
+    """The last jump of the clock within an hour."""
+    jumped = app.clock_watch.jumped
+    if jumped is None or app.db.clock.now() - jumped[0] > timedelta(hours=1):
+        return None
+    return {"at": f"{jumped[0]:%Y-%m-%dT%H:%M:%SZ}", "seconds": round(jumped[1])}
+
+
+def _processes(tx: Tx) -> list[dict[str, Any]]:
+    return [
+        {"machine": p.machine, "state": p.state, "pid": p.pid, "version": p.version}
+        for p in living(tx)
+    ]
+
+
+def _report(report: Report) -> dict[str, Any]:
+    return {"findings": [one.body for one in report.findings], "blind": list(report.blind)}
 
 
 class _Rows:
@@ -134,6 +231,7 @@ class _Rows:
         samples = self._app.parts[Database].read(
             lambda tx: [sample for sampler in _SAMPLERS for sample in sampler(tx)]
         )
+        samples += self._app.auditor.samples()
         families: dict[str, GaugeMetricFamily] = {}
         for sample in samples:
             if sample.name not in families:

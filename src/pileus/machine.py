@@ -1,16 +1,20 @@
 """This machine as a host: its drivers, real or simulated."""
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import compute, image
-from .compute.driver import ComputeDriver
+from . import agent, compute, image
+from .compute.driver import ComputeDriver, DiskCopies, DiskMoves, HandOver
 from .config import Config
-from .core.backend import Refused
+from .core.backend import Broken, Busy, Refused
 from .core.db import Database
+from .core.errors import Conflict, NotFound
 from .core.parts import Parts
+from .host.chassis import LOOPBACK, Chassis, Tls
+from .host.ovn import Ovn
+from .host.place import Place
 from .network.driver import HostNetwork, NetworkDriver
 
 
@@ -38,6 +42,27 @@ class Upstairs:
             raise Refused(f"Image {image_id} is not in the image store any more.")
         return path, disk_format
 
+    def wants(self, image_id: str) -> bool:
+        """Whether the image still waits for its bytes. Raises Refused when it is gone."""
+        found = None if self._parts is None else image.wants(self._parts, image_id)
+        if found is None:
+            raise Refused(f"Image {image_id} was deleted before it had its bytes.")
+        return found
+
+    def send(self, image_id: str, pieces: Iterable[bytes]) -> None:
+        """Hand the image's bytes over. Raises Busy, Refused, Broken."""
+        if self._parts is None:
+            raise Busy("The image store is not open yet.")
+        try:
+            image.receive(self._parts, image_id, pieces)
+        except (Conflict, FileExistsError) as other:
+            self.wants(image_id)  # raises when it is gone
+            raise Busy(f"Image {image_id} cannot be stored now: {other}") from other
+        except (image.Unsafe, NotFound) as wrong:
+            raise Refused(str(wrong)) from wrong
+        except OSError as problem:
+            raise Broken(f"Image {image_id} cannot be stored: {problem}") from problem
+
     def metadata(
         self, network_id: str, caller: str, method: str, path: str, headers: Mapping[str, str]
     ) -> tuple[int, str, bytes]:
@@ -52,33 +77,77 @@ class Machine:
     """The drivers of one host, and the cloud-wide network driver."""
 
     compute: ComputeDriver
+    copies: DiskCopies
+    moves: DiskMoves
+    hand_over: HandOver | None
     network: NetworkDriver
     host_network: HostNetwork
     upstairs: Upstairs = field(default_factory=Upstairs)
     # Starts again what of this host's daemons has died; does nothing while all of them live.
     mend: Callable[[], None] = lambda: None
+    fabric: Ovn | None = None  # OVN's databases, where they are on this host
 
 
 def simulated(config: Config) -> Machine:
     """Drivers that simulate a host with room for plenty of guests."""
     from .compute.drivers.simulated import SimulatedCompute
+    from .network.drivers.journal import Journal
     from .network.drivers.simulated import SimulatedHostNetwork, SimulatedNetwork
 
     upstairs = Upstairs()
-    network = SimulatedNetwork()
+    # On a database of its own a cloud may have several processes, each with a host.
+    file = config.shared / "simulated-network.jsonl"
+    network = SimulatedNetwork(journal=Journal(file) if config.database else None)
+    guests = SimulatedCompute(
+        config.host,
+        upstairs,
+        # Room for thousands of servers: what is simulated costs nothing.
+        vcpus=1024,
+        memory_mb=4 << 20,
+        disk_gb=1 << 20,
+        file=config.state / "simulated-guests.jsonl",
+    )
     return Machine(
-        compute=SimulatedCompute(
-            config.host,
-            upstairs,
-            # Room for thousands of servers: what is simulated costs nothing.
-            vcpus=1024,
-            memory_mb=4 << 20,
-            disk_gb=1 << 20,
-            file=config.state / "simulated-guests.jsonl",
-        ),
+        compute=guests,
+        copies=guests,
+        moves=guests,
+        hand_over=guests,
         network=network,
         host_network=SimulatedHostNetwork(config.host, network, upstairs.metadata),
         upstairs=upstairs,
+    )
+
+
+@dataclass(frozen=True)
+class HostMachine:
+    """The drivers of a host that has joined: its network is ruled from the control plane."""
+
+    compute: ComputeDriver
+    copies: DiskCopies
+    moves: DiskMoves
+    hand_over: HandOver | None
+    host_network: HostNetwork
+    mend: Callable[[], None] = lambda: None  # as a Machine's
+    # Takes the network from the southbound database at this address.
+    follow: Callable[[str], None] = lambda _: None
+
+
+def simulated_host(
+    name: str, upstairs: agent.Upstairs, file: Path | None, vcpus: int = 64, memory_gb: int = 256
+) -> HostMachine:
+    """Drivers that simulate a host of its own. `file` keeps its guests over a restart."""
+    from .compute.drivers.simulated import SimulatedCompute
+    from .network.drivers.simulated import SimulatedHostNetwork, SimulatedNetwork
+
+    guests = SimulatedCompute(
+        name, upstairs, vcpus=vcpus, memory_mb=memory_gb << 10, disk_gb=4096, file=file
+    )
+    return HostMachine(
+        compute=guests,
+        copies=guests,
+        moves=guests,
+        hand_over=guests,
+        host_network=SimulatedHostNetwork(name, SimulatedNetwork(), upstairs.metadata),
     )
 
 
@@ -90,14 +159,15 @@ def real(config: Config) -> Machine:
     from .host.images import tiny
     from .host.images.cache import default_cache
     from .host.libvirtd import Libvirtd
-    from .host.ovn import Ovn
     from .network.drivers.ovn import OvnNetwork
     from .network.drivers.ovs import OvsHostNetwork
 
     guests = Libvirtd(config.state)
     guests.start()
     prefix = ipaddress.ip_network(config.external_cidr).prefixlen
-    fabric = Ovn(config.state, config.host, f"{config.external_gateway}/{prefix}")
+    external = f"{config.external_gateway}/{prefix}"
+    encap = config.tunnel_address or LOOPBACK
+    fabric = Ovn(config.state, config.host, external, encap_ip=encap)
     fabric.start()
     userspace = fabric.datapath == "netdev"
     verdict = accelerator.verdict(config.state, lambda: tiny.build(default_cache()))
@@ -109,19 +179,80 @@ def real(config: Config) -> Machine:
         if not fabric.running():
             fabric.start()
 
+    driver = LibvirtCompute(
+        guests.uri,
+        config.state / "instances",
+        upstairs,
+        verdict.accelerator,
+        userspace,
+        config.host,
+    )
     return Machine(
-        compute=LibvirtCompute(
-            guests.uri,
-            config.state / "instances",
-            upstairs,
-            verdict.accelerator,
-            userspace,
-            config.host,
-        ),
+        compute=driver,
+        copies=driver,
+        moves=driver,
+        hand_over=None,
         network=OvnNetwork(fabric.northbound, fabric.southbound),
         host_network=OvsHostNetwork(
             fabric.switch_remote, fabric.integration, upstairs.metadata, userspace
         ),
         upstairs=upstairs,
         mend=mend,
+        fabric=fabric,
+    )
+
+
+def real_host(identity: agent.Identity, upstairs: agent.Upstairs) -> HostMachine:
+    """Drivers for a host that has joined, whose daemons are started where they do not run.
+
+    Raises HostError.
+    """
+    from .compute.drivers.connection import look_at_emulators
+    from .compute.drivers.libvirt import LibvirtCompute
+    from .host import accelerator
+    from .host.images import tiny
+    from .host.images.cache import default_cache
+    from .host.libvirtd import Libvirtd
+    from .network.drivers.ovs import OvsHostNetwork
+
+    guests = Libvirtd(identity.state)
+    guests.start()
+    fabric = chassis(identity)
+    fabric.start()
+    userspace = fabric.switch.datapath == "netdev"
+    verdict = accelerator.verdict(identity.state, lambda: tiny.build(default_cache()))
+    look_at_emulators(guests.uri)
+
+    def mend() -> None:
+        guests.start()
+        if not fabric.running():
+            fabric.start()
+
+    driver = LibvirtCompute(
+        guests.uri,
+        identity.state / "instances",
+        upstairs,
+        verdict.accelerator,
+        userspace,
+        identity.name,
+    )
+    return HostMachine(
+        compute=driver,
+        copies=driver,
+        moves=driver,
+        hand_over=None,  # as for `real`
+        host_network=OvsHostNetwork(
+            fabric.switch.remote, fabric.integration, upstairs.metadata, userspace
+        ),
+        mend=mend,
+        follow=fabric.follow,
+    )
+
+
+def chassis(identity: agent.Identity) -> Chassis:
+    """The network of a host that has joined."""
+    # OVN lets a controller change only the host that its certificate names: this one's UUID.
+    tls = Tls(identity.certificate, identity.certificate, identity.authority)
+    return Chassis(
+        Place(identity.state), identity.id, identity.name, identity.tunnel_address, tls=tls
     )

@@ -2,11 +2,13 @@
 
 import fcntl
 import os
+import uuid
 from pathlib import Path
 from typing import IO
 
 _PID = "pileus.pid"
 _LOCK = "serve.lock"
+_NAME = "process.id"
 
 
 class Taken(Exception):
@@ -36,6 +38,16 @@ def take(state: Path) -> IO[str]:
     temporary.write_text(f"{os.getpid()} {_started(os.getpid())} {_boot()}\n")
     temporary.replace(state / _PID)
     return lock
+
+
+def process_id(state: Path) -> str:
+    """The name of this state directory's process in its database, the same at every start."""
+    file = state / _NAME
+    if not file.exists():
+        own = state / f"{_NAME}.{os.getpid()}"
+        own.write_text(uuid.uuid4().hex)
+        own.replace(file)
+    return file.read_text().strip()
 
 
 def _boot() -> str:

@@ -3,23 +3,29 @@
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
-import structlog
 import uvicorn
 import uvloop
-from structlog.typing import Processor
 
+from . import handover
 from .app import App, build
 from .config import Config
+from .core.errors import Fault
+from .core.root_key import WrongKey
+from .journal import begin
+from .migrations import WrongSchema
 from .pidfile import take
 from .settings import load
 from .wire.asgi import Application, Receive, Scope, Send
 
 _PATIENCE = 10.0  # seconds that a reset waits for the requests under way
+_FAREWELL = 1.0  # seconds in which clients are told to connect anew before the version changes
 
 
 def serve(config: Config) -> None:
@@ -28,17 +34,29 @@ def serve(config: Config) -> None:
     Raises Taken when another process serves this state directory.
     """
     lock = take(config.state)
-    _logging()
+    begin()
+    _many_files()
     app = build(config)
-    app.prepare()
-    if not config.database:
-        app.inherit()  # the lock says that no other process has this state's own database
+    try:
+        app.prepare()
+    except (WrongKey, WrongSchema, Fault) as wrong:
+        logging.getLogger(__name__).error("%s", wrong)
+        sys.exit(1)
+    app.inherit()  # the lock says that no other process serves this state directory
     serving = _Serving(config, app)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serving.run())
+        listener = runner.run(serving.run())
+    if serving.replaced:
+        handover.become(config.state, listener)  # the lock and the process id stay the same
     lock.close()
     if serving.failed:
         sys.exit(1)
+
+
+def _many_files() -> None:
+    """Let this process have as many open files as it may: each connection of a host is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class _Serving:
@@ -52,25 +70,23 @@ class _Serving:
         self._under_way = 0
         self._server: uvicorn.Server | None = None
         self.failed = False
+        self.replaced = False  # by a newer version, once this one has stopped
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._open.wait()  # during a reset requests wait for the new app
         self._under_way += 1
         try:
-            await self._asgi(scope, receive, send)
+            await self._asgi(scope, receive, _last(send) if self.replaced else send)
         finally:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
 
-    async def run(self) -> None:
+    async def run(self) -> socket.socket:
+        """Serve until told to stop; the listening socket, for whoever comes after."""
         config = self._config
-        family = socket.AF_INET6 if ":" in config.listen else socket.AF_INET
-        # asyncio sends without delay (TCP_NODELAY) only where the protocol is named; without it
-        # every answer waits some 40 ms for the client's acknowledgement.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((config.listen, config.port))
+        listener = handover.inherited(config.listen, config.port) or _listener(config)
+        kept = listener.dup()
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self,
@@ -86,17 +102,39 @@ class _Serving:
         )
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGUSR1, lambda: loop.create_task(self._reset()))
+        loop.add_signal_handler(signal.SIGUSR2, lambda: loop.create_task(self._replace()))
         self._app.start()
         await self._server.serve(sockets=[listener])
         await loop.run_in_executor(None, self._app.stop)
         self._app.let_go()
+        if not self.replaced:
+            kept.close()
+        return kept
+
+    async def _replace(self) -> None:
+        """Let a newer version take over: ask clients to connect anew, then stop."""
+        if self.replaced or not self._open.is_set():
+            return
+        logging.getLogger(__name__).info("a newer version takes over")
+        server = self._server
+        assert server is not None  # noqa: S101 - it received the signal
+        self.replaced = True
+        await asyncio.sleep(_FAREWELL)
+        # From here on who connects waits for the newer version; who is connected is answered,
+        # for a connection that is closed with a request in it looks like a failure.
+        for accepting in server.servers:
+            accepting.close()
+        until = asyncio.get_running_loop().time() + _FAREWELL
+        while server.server_state.connections and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(0.01)
+        server.should_exit = True
 
     async def _reset(self) -> None:
         """Back to the first start, in the same process and on the same port.
 
         Should that fail, the process ends: the next start finds a whole database or an empty one.
         """
-        if not self._open.is_set():
+        if self.replaced or not self._open.is_set():
             return  # one is under way
         self._open.clear()
         loop = asyncio.get_running_loop()
@@ -130,32 +168,26 @@ class _Serving:
         return app.asgi, app
 
 
-def _logging() -> None:
-    """JSON lines on standard output, which `pileus up` sends to the log file."""
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-            ],
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-        )
-    )
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for chatty in ("alembic", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+def _listener(config: Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.listen else socket.AF_INET
+    # asyncio sends without delay (TCP_NODELAY) only where the protocol is named; without it
+    # every answer waits some 40 ms for the client's acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((config.listen, config.port))
+    return listener
+
+
+def _last(send: Send) -> Send:
+    """A `send` that tells the client that this connection answers no more."""
+
+    async def telling(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), (b"connection", b"close")]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return telling
 
 
 if __name__ == "__main__":

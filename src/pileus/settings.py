@@ -2,14 +2,14 @@
 
 import json
 import os
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from .config import Config
 
 _FILE = "config.json"
-_PATHS = {"state", "policy_file", "tls_cert", "tls_key", "clouds_file"}
+_PATHS = {"state", "policy_file", "tls_cert", "tls_key", "clouds_file", "commons"}
 
 
 class Unreadable(ValueError):
@@ -39,6 +39,21 @@ def load(state: Path) -> Config:
         ) from None
     values["state"] = state
     return Config(**values)
+
+
+def move(folder: Path, state: Path, database: str) -> None:
+    """Write the settings in `folder` anew for a cloud that is to live in `state`.
+
+    Files that lay in its old directory are looked for in the new one.
+    """
+    old = Path(json.loads((folder / _FILE).read_text()).get("state", state))
+    config = load(folder)
+    moved: dict[str, Any] = {
+        name: state / value.relative_to(old)
+        for name in _PATHS - {"state"}
+        if (value := getattr(config, name)) is not None and value.is_relative_to(old)
+    }
+    save(replace(config, state=folder, database=database, **{**moved, "commons": None}))
 
 
 def save(config: Config) -> None:

@@ -421,3 +421,16 @@ def test_a_reset_that_is_killed_is_mended_by_up(machine: Machine, seconds: float
     assert done.returncode == 0, done.stderr
     assert machine.login()["project"] == before["project"]
     assert machine.run("audit").returncode == 0
+
+
+def test_a_later_up_from_another_home_writes_the_same_clouds_file(machine: Machine, tmp_path: Path):
+    words = [*PILEUS, "up", "--state", str(machine.state), "--simulate", "--port"]
+    words += [str(machine.port)]
+    first, boot = tmp_path / "first", tmp_path / "boot"
+    for home in (first, boot):
+        env = {key: value for key, value in os.environ.items() if key != "XDG_CONFIG_HOME"}
+        subprocess.run(words, env={**env, "HOME": str(home)}, check=True, timeout=100)
+        machine.run("down")
+
+    assert (first / ".config/openstack/clouds.yaml").exists()
+    assert not (boot / ".config").exists()

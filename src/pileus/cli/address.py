@@ -44,16 +44,59 @@ def secure(config: Config, insecure_http: bool) -> Config:
 
 
 def check_free(config: Config) -> None:
-    """See that the port can be had. Raises ClickException."""
-    family = socket.AF_INET6 if ":" in config.listen else socket.AF_INET
+    """See that the ports can be had. Raises ClickException."""
+    _free(config.listen, config.port, "--port or --listen")
+    if config.agent_listen:
+        _free(*agent_port(config), "--agent-listen")
+
+
+def agent_port(config: Config) -> tuple[str, int]:
+    """The address and port for hosts' agents. Raises ClickException."""
+    address, _, port = config.agent_listen.rpartition(":")
+    try:
+        found = str(ipaddress.ip_address(address.strip("[]"))), int(port)
+        if not 0 < found[1] < 65535:  # the network's database is at the one after it
+            raise ValueError
+    except ValueError:
+        raise click.ClickException(
+            f"--agent-listen {config.agent_listen!r} is not ADDRESS:PORT, as 0.0.0.0:9443 is."
+        ) from None
+    return found
+
+
+def agent_address(config: Config) -> str:
+    """ADDRESS:PORT at which other machines reach the agent port."""
+    address, port = agent_port(config)
+    parsed = ipaddress.ip_address(address)
+    reached = _own_address(parsed.version) if parsed.is_unspecified else address
+    return f"[{reached}]:{port}" if ":" in reached else f"{reached}:{port}"
+
+
+def tunnels(config: Config) -> Config:
+    """The same with an address for tunnels, where other hosts may join. Raises ClickException."""
+    if config.tunnel_address:
+        try:
+            ipaddress.ip_address(config.tunnel_address)
+        except ValueError:
+            raise click.ClickException(
+                f"--tunnel-address {config.tunnel_address!r} is not an IP address."
+            ) from None
+        return config
+    if not config.agent_listen or config.simulate:
+        return config
+    address = agent_address(config).rpartition(":")[0].strip("[]")
+    return replace(config, tunnel_address=address)
+
+
+def _free(address: str, port: int, option: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((config.listen, config.port))
+            probe.bind((address, port))
         except OSError as wrong:
             raise click.ClickException(
-                f"{config.listen}:{config.port} cannot be used ({wrong.strerror});"
-                " choose another with --port or --listen."
+                f"{address}:{port} cannot be used ({wrong.strerror}); choose another with {option}."
             ) from None
 
 

@@ -7,10 +7,24 @@ import click
 
 _NAMES = frozenset(
     (
-        *("accelerator.json", "config.json", "control.key", "fernet-keys", "images", "instances"),
+        *(
+            "accelerator.json",
+            "backup",
+            "config.json",
+            "control.key",
+            "fernet-keys",
+            "images",
+            "instances",
+        ),
         *("libvirt", "lock", "log", "ovn", "ovs", "packages.json", "pileus.pid", "resets"),
         *("serve.lock", "vault.key", "tls.crt", "tls.key"),
-        "simulated-guests.jsonl",
+        *(
+            "agent-port",
+            "next-version.json",
+            "process.id",
+            "simulated-guests.jsonl",
+            "simulated-network.jsonl",
+        ),
         *("pileus.db", "pileus.db-shm", "pileus.db-wal", "pileus.db-journal"),
     )
 )

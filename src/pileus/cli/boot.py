@@ -12,12 +12,13 @@ from ..host.place import Place
 
 _SYSTEMD_RUNS = Path("/run/systemd/system")
 _INIT = Path("/sbin/init")
+_UNITS, _SCRIPTS = Path("/etc/systemd/system"), Path("/etc/init.d")
 
 # Guests outlive `pileus down`, but not the machine: before that goes down they are shut down.
 # Type=oneshot with KillMode=process: what `pileus up` leaves behind is left alone.
 _UNIT = """\
 [Unit]
-Description=Pileus cloud in {state}
+Description=Pileus {what} in {state}
 Wants=network-online.target
 After=network-online.target local-fs.target openvswitch-switch.service libvirtd.service
 RequiresMountsFor={state}
@@ -26,6 +27,9 @@ RequiresMountsFor={state}
 Type=oneshot
 RemainAfterExit=yes
 KillMode=process
+# Neither a guest that runs the machine out of memory nor their number may end the cloud.
+OOMPolicy=continue
+TasksMax=infinity
 TimeoutStartSec=900
 TimeoutStopSec=180
 ExecStart={pileus} up --state {state}
@@ -45,7 +49,7 @@ _SCRIPT = """\
 # Should-Start:      openvswitch-switch libvirtd
 # Default-Start:     2 3 4 5
 # Default-Stop:      0 1 6
-# Short-Description: Pileus cloud in {state}
+# Short-Description: Pileus {what} in {state}
 ### END INIT INFO
 pileus='{pileus}'
 state='{state}'
@@ -65,10 +69,16 @@ esac
 """
 
 
-def enable(config: Config) -> None:
-    """See that a boot runs `pileus up` for this cloud. Raises ClickException."""
+def enable(config: Config, agent: bool = False) -> None:
+    """See that a boot runs `pileus up` for this cloud, or `pileus agent up` for a joined host.
+
+    Raises ClickException.
+    """
     name = _name(config)
     filling = {"name": name, "state": config.state, "pileus": _pileus()}
+    filling["what"] = "host" if agent else "cloud"
+    if agent:
+        filling["pileus"] = f"{_pileus()} agent"
     if _by_systemd():
         if _put(_unit(config), _UNIT.format(**filling), 0o644):
             if _SYSTEMD_RUNS.exists():
@@ -88,6 +98,8 @@ def disable(config: Config) -> None:
         unit.unlink()
         if _SYSTEMD_RUNS.exists():
             _run("systemctl", "daemon-reload")
+            # Without its file it stops nothing, but systemd would go on listing it as active.
+            subprocess.run(["systemctl", "stop", f"{name}.service"], check=False)
     if script.exists():
         script.unlink()
         _run("update-rc.d", name, "remove")
@@ -96,6 +108,12 @@ def disable(config: Config) -> None:
 def entry(config: Config) -> Path | None:
     """The file that brings the cloud back at a boot; None where there is none."""
     return next((file for file in (_unit(config), _script(config)) if file.exists()), None)
+
+
+def others() -> bool:
+    """Whether any cloud of this machine has such an entry."""
+    entries = (_UNITS.glob("pileus-????.service"), _SCRIPTS.glob("pileus-????"))
+    return any(any(found) for found in entries)
 
 
 def _by_systemd() -> bool:
@@ -108,11 +126,11 @@ def _name(config: Config) -> str:
 
 
 def _unit(config: Config) -> Path:
-    return Path(f"/etc/systemd/system/{_name(config)}.service")
+    return _UNITS / f"{_name(config)}.service"
 
 
 def _script(config: Config) -> Path:
-    return Path(f"/etc/init.d/{_name(config)}")
+    return _SCRIPTS / _name(config)
 
 
 def _pileus() -> str:

@@ -34,7 +34,7 @@ def entries(config: Config, name: str) -> dict[str, Any]:
 def _entry(config: Config, user: str, project: str, password: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "auth": {
-            "auth_url": f"{config.base_url}/identity",
+            "auth_url": f"{config.catalog_url}/identity",
             "username": user,
             "password": password,
             "project_name": project,
@@ -64,7 +64,7 @@ def check(config: Config) -> None:
     if old is None or _ours(old, config):
         return
     url = str((old.get("auth") or {}).get("auth_url", "")) if isinstance(old, dict) else ""
-    if url != f"{config.base_url}/identity" and _answers(url):
+    if url != f"{config.catalog_url}/identity" and _answers(url):
         raise click.ClickException(
             f"{file} has a cloud {config.cloud_name!r} already, which answers at {url}: give this"
             " one another name with --cloud-name, or another file with --clouds-file."
@@ -122,6 +122,8 @@ def remove(file: Path, names: set[str]) -> None:
         left = _merged(file, _text(file), {}, names)
         if "#" not in left and yaml.safe_load(left) in (None, {}, {"clouds": None}, {"clouds": {}}):
             file.unlink()
+            if file == default_file() and not any(file.parent.iterdir()):
+                file.parent.rmdir()
         else:
             _replace(file, left)
 

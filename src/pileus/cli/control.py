@@ -13,7 +13,7 @@ from .. import settings
 from ..config import Config
 
 
-def ask(state: Path, path: str, seconds: float = 60) -> Any:
+def ask(state: Path, path: str, seconds: float = 60, method: str = "GET") -> Any:
     """The JSON at an operator's path of the running cloud. Raises ClickException."""
     config = configured(state)
     try:
@@ -21,7 +21,7 @@ def ask(state: Path, path: str, seconds: float = 60) -> Any:
     except FileNotFoundError:
         raise click.ClickException(_no_answer(state, "it has never come up")) from None
     request = urllib.request.Request(  # noqa: S310
-        config.base_url + path, headers={"X-Pileus-Key": key}
+        config.base_url + path, headers={"X-Pileus-Key": key}, method=method
     )
     context = None
     if config.tls_cert:
@@ -36,9 +36,18 @@ def ask(state: Path, path: str, seconds: float = 60) -> Any:
         with opener.open(request, timeout=seconds) as answer:
             return json.load(answer)
     except HTTPError as wrong:
-        raise click.ClickException(f"{path}: {wrong.code} {wrong.read().decode()}") from wrong
+        raise click.ClickException(_said(path, wrong)) from wrong
     except (URLError, OSError) as wrong:
         raise click.ClickException(_no_answer(state, str(wrong))) from wrong
+
+
+def _said(path: str, wrong: HTTPError) -> str:
+    """What the cloud says of a request that it refuses, without what is for programs."""
+    text = wrong.read().decode()
+    try:
+        return str(json.loads(text)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"{path}: {wrong.code} {text}"
 
 
 def _no_answer(state: Path, why: str) -> str:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from .. import settings
 from ..config import Config
 from ..pidfile import running
 from . import boot
+from .control import ask
 from .options import state_option
 
 _MIN_MEMORY_MB, _MIN_DISK_GB = 2048, 5
@@ -46,7 +48,15 @@ def doctor(state: Path) -> None:
 
 def checks(config: Config) -> Iterator[Check]:
     """Every check that makes sense for this cloud."""
-    general: list[Callable[[Config], Check]] = [_disk, _memory, _port, _control_plane]
+    general: list[Callable[[Config], Check]] = [
+        _disk,
+        _memory,
+        _database,
+        _clock,
+        _port,
+        _control_plane,
+        _hosts,
+    ]
     real: list[Callable[[Config], Check]] = [
         _root,
         _packages,
@@ -77,6 +87,38 @@ def _memory(_config: Config) -> Check:
     return Check("memory", free >= _MIN_MEMORY_MB, says, "stop what you do not need")
 
 
+def _database(config: Config) -> Check:
+    from .database import check, mend
+
+    fine, says = check(config)
+    found = _status(config)
+    if fine and found.get("database_ailment"):
+        fine, says = False, str(found["database_ailment"])
+    return Check("database", fine, says, mend(config, says))
+
+
+def _clock(config: Config) -> Check:
+    jump = _status(config).get("clock_jumped")
+    if not jump:
+        return Check("clock", True, "it has not jumped within the last hour")
+    way = "forwards" if jump["seconds"] > 0 else "backwards"
+    says = f"it jumped {way} by {abs(jump['seconds'])} s at {jump['at']}"
+    return Check("clock", False, says, "timedatectl set-ntp true (or: chronyd -q)")
+
+
+def _status(config: Config) -> dict[str, Any]:
+    """What the running control plane says of itself; nothing when it does not."""
+    from .control import ask
+
+    if running(config.state) is None:
+        return {}
+    try:
+        found: dict[str, Any] = ask(config.state, "/pileus/status", 10)
+    except click.ClickException:
+        return {}
+    return found
+
+
 def _port(config: Config) -> Check:
     if running(config.state) is not None:
         return Check("port", True, f"{config.port} is this cloud's")
@@ -94,6 +136,23 @@ def _control_plane(config: Config) -> Check:
     pid = running(config.state)
     says = f"process {pid}" if pid else "it does not run"
     return Check("control plane", pid is not None, says, f"pileus up --state {config.state}")
+
+
+def _hosts(config: Config) -> Check:
+    if not config.agent_listen or running(config.state) is None:
+        return Check("hosts", True, "none can join: there is no agent port")
+    try:
+        found = ask(config.state, "/pileus/agents")
+    except click.ClickException as wrong:
+        return Check("hosts", False, wrong.message, f"pileus logs --state {config.state}")
+    refused = found["refused"]
+    if not refused:
+        says = f"{len(found['hosts'])} have joined, {found['connected']} are connected here"
+        return Check("hosts", True, says)
+    last = f"the last was {refused[0]['who']}: {refused[0]['reason']}"
+    says = f"{len(refused)} refused at the agent port in the last hour; {last}"
+    mend = f"pileus logs --state {config.state}; it says who, and what is to be done on that host"
+    return Check("hosts", False, says, mend)
 
 
 def _root(_config: Config) -> Check:

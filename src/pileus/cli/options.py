@@ -18,6 +18,23 @@ def default_state() -> Path:
     return Path(data) / "pileus"
 
 
+def agent_state() -> Path:
+    """Where a joined host lives unless --state says otherwise."""
+    return default_state().with_name("pileus-agent")
+
+
+def agent_state_option(command: F) -> F:
+    """`--state DIR` of a host that joins, resolved."""
+    option = click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path, resolve_path=True),
+        default=agent_state,
+        show_default="/var/lib/pileus-agent, or ~/.local/share/pileus-agent without root",
+        help="The host's directory: identity, key, images, log.",
+    )
+    return option(command)
+
+
 def state_option(command: F) -> F:
     """`--state DIR`, resolved."""
     option = click.option(

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -39,28 +39,36 @@ def start(config: Config, seconds: float = 180) -> int:
     One that another `up` has started and not waited for is waited for here. Raises ClickException
     with the end of the log when it does not come up.
     """
-    state = config.state
+    return started(
+        config.state, "pileus.serve", lambda: _answers(config), "The control plane", seconds
+    )
+
+
+def started(
+    state: Path, module: str, ready: Callable[[], bool], who: str, seconds: float = 180
+) -> int:
+    """See that `python -m module STATE` runs in the background and is ready; its id."""
     log = state / _LOG
     log.parent.mkdir(parents=True, exist_ok=True)
     child: subprocess.Popen[bytes] | None = None
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         pid = running(state)
-        if pid is not None and _answers(config):
+        if pid is not None and ready():
             return pid
         if pid is None and child is None:
-            child = _spawn(state, log)
+            child = _spawn(module, state, log)
         elif pid is None and child is not None and child.poll() is not None:
             break
         time.sleep(0.01)
     tail = b"".join(log.open("rb").readlines()[-15:]).decode(errors="replace")
-    raise click.ClickException(f"The control plane did not come up. The end of {log}:\n{tail}")
+    raise click.ClickException(f"{who} did not come up. The end of {log}:\n{tail}")
 
 
-def _spawn(state: Path, log: Path) -> subprocess.Popen[bytes]:
+def _spawn(module: str, state: Path, log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "pileus.serve", str(state)],
+            [sys.executable, "-m", module, str(state)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -9,15 +9,17 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import click
 
 from ..config import Config
 from ..host import packages
+from ..host.chassis import LOOPBACK
 from ..host.command import run
 from ..host.ovn import Ovn
 from ..host.place import HostError, Place
-from . import boot
+from . import boot, link
 from .steps import step
 
 _SHUTDOWN, _AGAIN = 60.0, 3.0
@@ -55,10 +57,22 @@ def _check_external(config: Config) -> None:
 
 
 def _prepare(config: Config) -> None:
+    engines(config.state)
+    with step("network (Open vSwitch and OVN)"):
+        fabric(config).start()
+    boot.enable(config)
+    link.put()
+
+
+def engines(state: Path) -> None:
+    """What guests need on this machine: packages, libvirtd, an accelerator that works.
+
+    Raises ClickException, HostError.
+    """
     lacking = packages.missing()
     if lacking:
         with step(f"Debian packages ({len(lacking)} are missing)"):
-            packages.install(config.state)
+            packages.install(state)
     if not _imports("libvirt", "ovsdbapp"):
         raise click.ClickException(
             "This Python environment lacks the bindings of libvirt and OVN: `make host` adds them."
@@ -69,17 +83,14 @@ def _prepare(config: Config) -> None:
     from ..host.libvirtd import Libvirtd
 
     with step("libvirtd"):
-        engine = Libvirtd(config.state)
+        engine = Libvirtd(state)
         engine.start()
         threading.Thread(target=_describe, args=(engine.uri,), daemon=True).start()
     with step("tiny image"):
         image = tiny.build(default_cache())
     with step("accelerator"):
-        verdict = accelerator.verdict(config.state, lambda: image)
+        verdict = accelerator.verdict(state, lambda: image)
     click.echo(f"    {verdict.accelerator}: {verdict.reason}")
-    with step("network (Open vSwitch and OVN)"):
-        fabric(config).start()
-    boot.enable(config)
 
 
 def _describe(uri: str) -> None:
@@ -93,7 +104,8 @@ def _describe(uri: str) -> None:
 def fabric(config: Config) -> Ovn:
     """This cloud's Open vSwitch and OVN."""
     prefix = ipaddress.ip_network(config.external_cidr).prefixlen
-    return Ovn(config.state, config.host, f"{config.external_gateway}/{prefix}")
+    external = f"{config.external_gateway}/{prefix}"
+    return Ovn(config.state, config.host, external, encap_ip=config.tunnel_address or LOOPBACK)
 
 
 def _imports(*modules: str) -> bool:
@@ -103,11 +115,18 @@ def _imports(*modules: str) -> bool:
 
 def stop_guests(config: Config) -> None:
     """Shut every guest down, then stop libvirtd and the network."""
+    shut_down(config.state)
+    with step("network"):
+        fabric(config).stop()
+
+
+def shut_down(state: Path) -> None:
+    """Shut every guest down, then stop libvirtd."""
     import libvirt
 
     from ..host.libvirtd import Libvirtd
 
-    engine = Libvirtd(config.state)
+    engine = Libvirtd(state)
     with step("guests"):
         if engine.guests():
             engine.start()
@@ -123,6 +142,5 @@ def stop_guests(config: Config) -> None:
                     time.sleep(0.1)
             connection.close()
             engine.kill_guests()
-    with step("libvirtd and network"):
+    with step("libvirtd"):
         engine.stop()
-        fabric(config).stop()

@@ -3,11 +3,13 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..pidfile import running
 from .control import ask, configured
+from .database import shown
 from .options import state_option
 
 
@@ -41,14 +43,26 @@ def status(state: Path, as_json: bool) -> None:
     rows = {
         "cloud": f"{config.cloud_name} ({kind})",
         "answers at": config.base_url,
-        "process": f"{found['pid']}, up {found['up_seconds']} s",
+        "process": f"{found['pid']}, up {found['up_seconds']} s, version {found['version']}",
         "host": f"{found['host']}: {found['vcpus']} vCPUs, {found['memory_mb']} MB,"
         f" {found['disk_gb']} GB",
         "guests run by": f"{found['hypervisor']}, accelerator {accelerator}",
         "network": found["network"],
-        "database": found["database"],
+        "database": shown(config.database_url),
         "servers": servers,
+        "other hosts": _others(found),
         "state": str(state),
     }
+    others = [one for one in found["processes"] if one["state"] != str(state)]
+    if others:
+        said = (f"{p['machine']}:{p['state']} (version {p['version']})" for p in others)
+        rows["and serve too"] = ", ".join(said)
     for key, value in rows.items():
         click.echo(f"{key + ':':15}{value}")
+
+
+def _others(found: dict[str, Any]) -> str:
+    if not found["joined_hosts"]:
+        return "none"
+    kind = ", all simulated" if found["simulated"] else ""
+    return f"{found['joined_hosts']} joined{kind}; {found['connected_hosts']} connected here"

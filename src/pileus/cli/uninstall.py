@@ -1,5 +1,7 @@
 """`pileus uninstall`."""
 
+import contextlib
+import os
 from pathlib import Path
 
 import click
@@ -37,7 +39,13 @@ def uninstall(state: Path, yes: bool) -> None:
         with step(str(state)):
             if not belongings.remove(state):
                 left.append(f"{state} (with {', '.join(belongings.foreign(state))} in it)")
+    if config.database:
+        from .database import shown
+
+        left.append(f"{shown(config.database)} (the database: dropdb removes it)")
     left.append(f"{Path(__file__).parents[3]} (this checkout, with its Python environment)")
+    if (wheels := _pip_cache()).exists():
+        left.append(f"{wheels} (packages that pip has fetched or built, for anybody's next use)")
     click.echo("Left in place:")
     for thing in left:
         click.echo(f"  {thing}")
@@ -57,14 +65,17 @@ def _found(state: Path) -> Config:
     return Config(state=state)
 
 
+def _pip_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pip"
+
+
 def _real(config: Config) -> list[str]:
-    import os
     import shutil
 
     from ..host import packages
     from ..host.images.cache import default_cache
     from ..host.libvirtd import Libvirtd
-    from . import boot
+    from . import boot, link
     from .real import fabric
 
     if os.geteuid() != 0:
@@ -72,19 +83,28 @@ def _real(config: Config) -> list[str]:
     left = []
     try:
         boot.disable(config)
+        if not boot.others():
+            link.take_away()
         with step("guests, libvirtd, network"):
             engine = Libvirtd(config.state)
             engine.kill_guests()
             engine.uninstall()
             fabric(config).uninstall()
             shutil.rmtree(Place(config.state).run, ignore_errors=True)
+            with contextlib.suppress(OSError):  # other clouds have theirs in it
+                Place(config.state).run.parent.rmdir()
         with step("Debian packages"):
             said: list[str] = []
-            packages.uninstall(config.state, said.append)
+            gone = packages.uninstall(config.state, said.append)
             left += [line for line in said if "kept" in line]
     except HostError as wrong:
         raise click.ClickException(f"{wrong}\nMend that, and `pileus uninstall` again.") from None
     cache = default_cache()
     if cache.exists():
         left.append(f"{cache} (built images, for the next cloud)")
+    if gone:
+        left.append(
+            f"what {len(gone)} purged Debian packages leave by themselves (apt's cache and logs,"
+            " system accounts, empty folders)"
+        )
     return left

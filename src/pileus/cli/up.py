@@ -13,7 +13,9 @@ import click
 from .. import settings
 from ..config import Config
 from ..pidfile import running
-from . import address, belongings, clouds, process
+from . import address, belongings, clouds, link, outside, process
+from . import database as store
+from .join import joined
 from .options import state_option
 from .steps import step
 
@@ -34,7 +36,28 @@ _SMALLEST = 29  # of external networks, as a prefix's length
 @click.option("--tls-key", type=click.Path(exists=True, path_type=Path, resolve_path=True))
 @click.option("--insecure-http", is_flag=True, help="Serve plain HTTP beyond loopback.")
 @click.option("--external", metavar="CIDR", help="The network public.  [172.24.4.0/24]")
-@click.option("--database", help="An SQLAlchemy URL.  [SQLite in the state directory]")
+@click.option(
+    "--audit-minutes", type=click.FloatRange(0.1), help="Between two audits by itself.  [10]"
+)
+@click.option("--agent-listen", metavar="ADDRESS:PORT", help="Let other machines join as hosts.")
+@click.option(
+    "--tunnel-address", metavar="ADDRESS", help="Where other hosts reach this one's tunnels."
+)
+@click.option(
+    "--database",
+    metavar="URL",
+    envvar="PILEUS_DATABASE",
+    help="postgresql+psycopg://USER:PASSWORD@HOST/NAME, also as PILEUS_DATABASE in the environment."
+    "  [SQLite in the state directory]",
+)
+@click.option(
+    "--join",
+    type=click.Path(exists=True, file_okay=False, path_type=Path, resolve_path=True),
+    help="The --state of another process: share its cloud, its --database and its keys.",
+)
+@click.option("--public-url", metavar="URL", help="What stands before several processes.")
+@click.option("--host", help="This host's name.  [the machine's]")
+@click.option("--no-host", is_flag=True, help="No host here: only the control plane.")
 def up(
     state: Path,
     port: int | None,
@@ -48,18 +71,30 @@ def up(
     tls_key: Path | None,
     insecure_http: bool,
     external: str | None,
+    audit_minutes: float | None,
+    agent_listen: str | None,
+    tunnel_address: str | None,
     database: str | None,
+    join: Path | None,
+    public_url: str | None,
+    host: str | None,
+    no_host: bool,
 ) -> None:
     """Start the cloud; set it up first where it is not. Safe to repeat and to interrupt."""
+    if database:
+        typed, database = database, store.checked(database)
+        store.unshow(typed)
     if not settings.exists(state):
-        if not simulate and os.geteuid() != 0:
+        if not (simulate or join) and os.geteuid() != 0:
             raise click.ClickException(
                 "Real guests and networks need root: run this as root, or add --simulate."
             )
         belongings.refuse_foreign(state)
     with process.alone(state):
         before = settings.load(state) if settings.exists(state) else None
-        config = before or _first(state, simulate)
+        config = before or (joined(state, join) if join else _first(state, simulate))
+        if no_host and not config.simulate:
+            raise click.ClickException("--no-host goes with --simulate: a real cloud has its host.")
         if simulate and not config.simulate:
             raise click.ClickException(
                 f"The cloud in {state} is a real one; choose another --state for a simulated one."
@@ -69,6 +104,11 @@ def up(
             "listen": listen,
             "seed": seed,
             "database": database,
+            "audit_minutes": audit_minutes,
+            "agent_listen": agent_listen,
+            "catalog": public_url and public_url.rstrip("/"),
+            "host": "" if no_host else host,
+            "tunnel_address": tunnel_address,
             "clouds_file": clouds_file and clouds_file.absolute(),
             "cloud_name": cloud_name,
             "tls_cert": tls_cert,
@@ -78,7 +118,7 @@ def up(
         changed = {key: value for key, value in given.items() if value is not None}
         config = replace(config, **changed)  # type: ignore[arg-type]
         _lasting(before, config)
-        config = address.secure(config, insecure_http)
+        config = address.tunnels(address.secure(config, insecure_http))
         pid = running(state)
         if pid is None:
             address.check_free(config)
@@ -87,14 +127,21 @@ def up(
                 f"The cloud in {state} runs already, with other settings: `pileus down` first."
             )
         _room(state)
-        if database:
-            _reachable(database)
-        clouds.check(config)
+        # Once the cloud has its network, its own route is among those found.
+        if not config.simulate and (before is None or before.external_cidr != config.external_cidr):
+            outside.check(config.external_cidr)
+        if config.database and pid is None:
+            store.reachable(config.database)
+        if pid is None:
+            store.refuse_newer(config)
+        if config.commons is None:
+            clouds.check(config)
         # Saved before anything is made, so that `uninstall` knows of all that follows.
         settings.save(config)
         if not config.simulate:
             _real(config)
-        clouds.replace_entries(before, config)
+        if config.commons is None:
+            clouds.replace_entries(before, config)
         if foreground and pid is None:
             _stay(config)
             return
@@ -110,7 +157,8 @@ def _lasting(before: Config | None, config: Config) -> None:
     """What the first start decided stays so. Raises ClickException."""
     if not (config.state / "control.key").exists():
         return  # no control plane has started here yet
-    for name, option in (("external_cidr", "--external"), ("seed", "--seed")):
+    lasting = (("external_cidr", "--external"), ("seed", "--seed"), ("host", "--host"))
+    for name, option in lasting:
         was = getattr(before or config, name)
         if was != getattr(config, name):
             raise click.ClickException(
@@ -128,18 +176,6 @@ def _room(state: Path) -> None:
         )
 
 
-def _reachable(database: str) -> None:
-    import sqlalchemy as sa
-
-    try:
-        engine = sa.create_engine(database)
-        engine.connect().close()
-        engine.dispose()
-    except (sa.exc.SQLAlchemyError, ImportError) as wrong:
-        said = str(wrong).splitlines()[0]
-        raise click.ClickException(f"--database: it cannot be opened: {said}") from None
-
-
 def _first(state: Path, simulate: bool) -> Config:
     return Config(
         state=state,
@@ -147,6 +183,8 @@ def _first(state: Path, simulate: bool) -> Config:
         host=socket.gethostname(),
         admin_password=os.environ.get("PILEUS_ADMIN_PASSWORD") or secrets.token_urlsafe(18),
         demo_password=secrets.token_urlsafe(18),
+        # Kept, because at a boot the home directory may be another one.
+        clouds_file=clouds.default_file().absolute(),
     )
 
 
@@ -184,12 +222,12 @@ def _tell(config: Config, what: str) -> None:
     click.echo(f"\n{kind} {config.cloud_name!r} {what} at {config.base_url}")
     if config.simulate:
         click.echo("Guests and networks are simulated: nothing runs inside them.")
-    name = config.cloud_name
+    name, me = config.cloud_name, link.word()
     where = "" if file == clouds.default_file() else f"export OS_CLIENT_CONFIG_FILE={file}; "
     click.echo(
         f"\nNext, with the client from PyPI (pip install python-openstackclient):\n"
         f"  {where}export OS_CLOUD={name}\n"
         f"  openstack server create --flavor m1.nano --image pileus-tiny --wait first\n"
         f"  openstack server list\n\n"
-        f"`pileus status` says how it is, `pileus down` stops it, `pileus doctor` finds faults."
+        f"`{me} status` says how it is, `{me} down` stops it, `{me} doctor` finds faults."
     )

@@ -3,19 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENT := .client
+HAS_VENV := $(PYTHON) -c "import ensurepip, venv" 2>/dev/null
+# From which libvirt's Python bindings are built.
+TO_BUILD := libvirt-dev pkg-config gcc libc6-dev python3-dev
+HAS_DATABASES := ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && [ -x /usr/sbin/haproxy ]
+HAS_MMDEBSTRAP := @command -v mmdebstrap >/dev/null
+BARE ?= /var/tmp/pileus-bare
 PIP := pip install -q --disable-pip-version-check
 STATE ?= /var/lib/pileus
 IMAGES ?= /var/cache/pileus/images
 
 .DEFAULT_GOAL := help
-.PHONY: help env host client up test test-real faults check format e2e image bench bench-choices golden migration clean
+.PHONY: bare help env host databases client up test test-postgresql test-real hosts faults campaign check format e2e image bench bench-fleet bench-choices golden migration clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 env: $(VENV)/.done ## Make .venv with the locked dependencies
 $(VENV)/.done: requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || tools/apt python3-venv
+	@$(HAS_VENV) || tools/packages $(STATE) python3-venv
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/$(PIP) --require-hashes -r requirements/dev.txt
 	$(BIN)/$(PIP) --no-deps --no-build-isolation -e .
@@ -23,13 +29,16 @@ $(VENV)/.done: requirements/dev.txt pyproject.toml
 
 host: $(VENV)/.host ## Add what real guests and networks need to .venv (root, Debian 12)
 $(VENV)/.host: requirements/host.txt $(VENV)/.done
-	@$(BIN)/python tools/host-packages $(STATE)
+	@tools/packages $(STATE) $(TO_BUILD)
 	$(BIN)/$(PIP) --require-hashes -r requirements/host.txt
 	@touch $@
 
+databases: ## Add the throw-away database servers of the tests (root, Debian 12)
+	@$(HAS_DATABASES) || tools/databases $(STATE)
+
 client: $(CLIENT)/.done ## Make .client with the real openstack client
 $(CLIENT)/.done: requirements/client.txt
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || tools/apt python3-venv
+	@$(HAS_VENV) || tools/packages $(STATE) python3-venv
 	$(PYTHON) -m venv $(CLIENT)
 	$(CLIENT)/bin/$(PIP) --require-hashes -r requirements/client.txt
 	@touch $@
@@ -40,11 +49,20 @@ up: host ## Install what is missing, start the cloud, say what to do next
 test: env ## Unit, API and simulated-cloud tests, and one real guest where this machine can
 	tools/test
 
+test-postgresql: env databases ## The API, core, agent and flow tests on PostgreSQL, and several processes on one
+	PILEUS_TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/api tests/core tests/wire tests/agent tests/flows tests/databases -o timeout=600
+
 test-real: host ## The tests of the real drivers (root)
 	$(BIN)/python -m pytest -m real
 
+hosts: host ## Three hosts in namespaces: guests across them, kills, cuts (root, four minutes)
+	PILEUS_HOSTS=full $(BIN)/python -m pytest tests/hosts --durations=5
+
 faults: env ## Crash every flow at every line (the whole campaign)
 	PILEUS_FAULTS=full $(BIN)/python -m pytest tests/flows -s -o timeout=1800
+
+campaign: env ## 20 clients and 100,000 calls while everything breaks (CAMPAIGN_SEED= repeats one)
+	CAMPAIGN=full $(BIN)/python -m pytest tests/campaign -s -o timeout=10000
 
 check: env ## Format, lint, types, layers
 	$(BIN)/ruff format --check src tests bench
@@ -63,6 +81,13 @@ e2e: client ## Walk through a running cloud with the real client (after `make up
 	$(BIN)/python tests/e2e/run.py --state $(STATE) --client $(CLIENT)/bin/openstack \
 		$$(ls -t $(IMAGES)/*/*debian*.qcow2 2>/dev/null | sed "s/^/--image /" | head -1)
 
+bare: ## Prove all of this on a bare Debian, made in BARE and removed again (root)
+	@[ ! -e $(BARE) ] || { echo "$(BARE) is there already: remove it, or give another BARE=" >&2; exit 1; }
+	$(HAS_MMDEBSTRAP) || tools/packages $(STATE) mmdebstrap
+	tests/bare/machine $(BARE) && git clone -q --no-hardlinks . $(BARE)/srv/pileus && \
+		tests/bare/enter $(BARE) /srv/pileus/tests/bare/walk /srv/pileus; \
+		status=$$?; rm -rf --one-file-system $(BARE); exit $$status
+
 golden: env ## Write the golden files anew
 	PILEUS_GOLDEN=write $(BIN)/python -m pytest tests/rules/test_golden.py tests/drivers/test_compute_domain.py
 
@@ -73,12 +98,15 @@ clean: ## Remove what make built in this checkout
 	rm -rf $(VENV) $(CLIENT) .pytest_cache .mypy_cache .ruff_cache build src/*.egg-info
 
 bench-choices: .bench/.done ## Measure the libraries chosen against those not chosen
-	cd bench/choices && for each in routing validation database policy servers; do ../../.bench/bin/python $$each.py; done
+	cd bench/choices && for each in routing validation database policy servers flows; do ../../.bench/bin/python $$each.py; done
 .bench/.done: requirements/bench.txt
 	$(PYTHON) -m venv .bench
 	.bench/bin/$(PIP) --require-hashes -r requirements/bench.txt
 	.bench/bin/$(PIP) "setuptools>=77" && .bench/bin/$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
+
+bench-fleet: env ## Measure 500, 1,000 and 5,000 simulated hosts (BENCH_FILL= more servers on the last)
+	$(BIN)/python bench/fleet.py
 
 bench: env ## Measure the simulated cloud; as root with a cloud up, also a real guest
 	$(BIN)/python bench/api.py

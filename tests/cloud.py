@@ -14,10 +14,12 @@ import uvicorn
 from pileus.app import App, build
 from pileus.config import Config
 from pileus.core.audit import Finding
+from pileus.core.clock import Clock
 from pileus.core.db import Tx
 from pileus.core.desired import Desired
 from pileus.core.flow import FlowRow
 from pileus.core.parts import Parts
+from pileus.hosts import Timing
 from pileus.machine import Machine, simulated
 from pileus.network import pending
 
@@ -35,7 +37,15 @@ class Client(httpx.Client):
 class Cloud:
     """The app, its port, and clients of the admin, of demo and of an unrelated project."""
 
-    def __init__(self, state: Path, start: bool = True) -> None:
+    def __init__(
+        self,
+        state: Path,
+        start: bool = True,
+        clock: Clock | None = None,
+        timing: Timing | None = None,
+        agent_listen: str = "",
+        database: str = "",
+    ) -> None:
         kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # for TCP_NODELAY
         self.listener = socket.socket(*kind)
         self.listener.bind(("127.0.0.1", 0))
@@ -47,9 +57,11 @@ class Cloud:
             admin_password="admin-secret",
             demo_password="demo-secret",
             host="host-1",
+            agent_listen=agent_listen,
+            database=database,
         )
         self.machine: Machine = simulated(self.config)
-        self.app: App = build(self.config, self.machine)
+        self.app: App = build(self.config, self.machine, clock, timing)
         self.app.prepare()
         self._server = _server(self.app)
         self._thread = threading.Thread(target=self._serve, daemon=True)

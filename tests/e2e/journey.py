@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from debian import Debian
 from openstack import OpenStack, Refused
 
 PROJECT, USER, PASSWORD = "e2e", "e2e-user", "e2e-secret-password"
@@ -56,7 +58,7 @@ class Journey:
         ]
         packets = [self.floating_ip, self.ssh, self.second_pings_first, self.rules_hold]
         power = [self.power]
-        debian = [self.debian_server] if self.image and self.real else []
+        debian = Debian(self).steps() if self.image and self.real else []
         last = [self.delete_everything, self.audit]
         return [*always, *(packets if self.real else [self.floating_ip]), *power, *debian, *last]
 
@@ -139,17 +141,18 @@ class Journey:
 
     def first_server(self) -> None:
         """server create --wait, on the port (metadata service)"""
-        self._boot("e2e-1", "e2e-tiny", "--port", "e2e-port")
+        self.boot("e2e-1", "e2e-tiny", "--port", "e2e-port")
         self.fixed["e2e-1"] = "10.77.0.50"
 
     def config_drive_server(self) -> None:
         """server create --wait, on the network, with a config drive"""
         net = ("--network", "e2e-net", "--security-group", "e2e-group")
-        self._boot("e2e-2", "e2e-tiny", *net, "--use-config-drive")
+        self.boot("e2e-2", "e2e-tiny", *net, "--use-config-drive")
         shown = self.user.json("server", "show", "e2e-2")
         self.fixed["e2e-2"] = shown["addresses"]["e2e-net"][0]
 
-    def _boot(self, name: str, image: str, *words: str, flavor: str = "e2e-nano") -> None:
+    def boot(self, name: str, image: str, *words: str, flavor: str = "e2e-nano") -> None:
+        """Make a server with the key, and see it active."""
         self.user.run(
             *("server", "create", "--image", image, "--flavor", flavor),
             *("--key-name", "e2e-key", *words, "--wait", name),
@@ -164,7 +167,7 @@ class Journey:
         assert [row["Name"] for row in self.user.json("server", "list")] == ["e2e-1"]
         actions = [row["Action"] for row in self.user.json("server", "event", "list", "e2e-1")]
         assert "create" in actions, actions
-        self._until(
+        self.until(
             lambda: self.user.run("console", "log", "show", "e2e-1").strip(), "a console log"
         )
 
@@ -178,63 +181,40 @@ class Journey:
 
     def ssh(self) -> None:
         """ping and ssh to the floating IP with the injected key"""
-        self._until(self._pings, "the floating IP to answer pings")
-        self._until(lambda: "e2e-1" in self._ssh("hostname"), "ssh with the key")
+        self.until(self._pings, "the floating IP to answer pings")
+        self.until(lambda: "e2e-1" in self.ssh_to("hostname"), "ssh with the key")
 
     def second_pings_first(self) -> None:
         """the second guest, reached through its own floating IP, pings the first"""
         made = self.user.json("floating", "ip", "create", "public")
         address = made["floating_ip_address"]
         self.user.run("server", "add", "floating", "ip", "e2e-2", address)
-        self._until(lambda: "e2e-2" in self._ssh("hostname", address), "ssh to the second guest")
-        answer = self._ssh(f"ping -c 2 -w 10 {self.fixed['e2e-1']}", address)
+        self.until(lambda: "e2e-2" in self.ssh_to("hostname", address), "ssh to the second guest")
+        answer = self.ssh_to(f"ping -c 2 -w 10 {self.fixed['e2e-1']}", address)
         assert " 0% packet loss" in answer, answer
 
     def rules_hold(self) -> None:
         """a rule removed blocks the traffic, put back lets it through"""
         assert self._pings()
         self.user.run("security", "group", "rule", "delete", self.rules["icmp"])
-        self._until(lambda: not self._pings(), "pings to be blocked")
+        self.until(lambda: not self._pings(), "pings to be blocked")
         made = self.user.json(
             "security", "group", "rule", "create", "--protocol", "icmp", "e2e-group"
         )
         self.rules["icmp"] = made["id"]
-        self._until(self._pings, "pings to be let through again")
+        self.until(self._pings, "pings to be let through again")
 
     def power(self) -> None:
         """server reboot, stop, start"""
         self.user.run("server", "reboot", "--hard", "--wait", "e2e-1")
         if self.real:
-            self._until(lambda: "e2e-1" in self._ssh("hostname"), "ssh after the reboot")
+            self.until(lambda: "e2e-1" in self.ssh_to("hostname"), "ssh after the reboot")
         self.user.run("server", "stop", "e2e-1")
-        self._until(lambda: self._status("e2e-1") == "SHUTOFF", "SHUTOFF")
+        self.until(lambda: self.status("e2e-1") == "SHUTOFF", "SHUTOFF")
         self.user.run("server", "start", "e2e-1")
-        self._until(lambda: self._status("e2e-1") == "ACTIVE", "ACTIVE")
+        self.until(lambda: self.status("e2e-1") == "ACTIVE", "ACTIVE")
         if self.real:
-            self._until(lambda: "e2e-1" in self._ssh("hostname"), "ssh after the start")
-
-    def debian_server(self) -> None:
-        """a real Debian image: cloud-init by the metadata service, ssh as debian"""
-        self.user.run(
-            *("image", "create", "--disk-format", "qcow2", "--container-format", "bare"),
-            *("--file", str(self.image), "e2e-debian"),
-        )
-        self.admin.run(
-            *("flavor", "create", "--ram", "1024", "--disk", "4", "--vcpus", "1", "e2e-small")
-        )
-        net = ("--network", "e2e-net", "--security-group", "e2e-group")
-        self._boot("e2e-deb", "e2e-debian", *net, flavor="e2e-small")
-        address = self.user.json("floating", "ip", "create", "public")["floating_ip_address"]
-        self.user.run("server", "add", "floating", "ip", "e2e-deb", address)
-        self._until(
-            lambda: "e2e-deb" in self._ssh("hostname", address, "debian"),
-            "ssh to Debian",
-            seconds=900,
-        )
-        said = self._ssh(
-            "cloud-init query cloud_id || cat /run/cloud-init/cloud-id", address, "debian"
-        )
-        assert "openstack" in said.lower(), said
+            self.until(lambda: "e2e-1" in self.ssh_to("hostname"), "ssh after the start")
 
     def delete_everything(self) -> None:
         """delete everything"""
@@ -258,27 +238,34 @@ class Journey:
 
     def audit(self) -> None:
         """pileus audit finds nothing left"""
-        program = Path(__file__).parents[2] / ".venv/bin/pileus"
-        done = subprocess.run(
-            [str(program), "audit", "--state", str(self.state)], capture_output=True, text=True
-        )
+        words = [sys.executable, "-m", "pileus.cli", "audit", "--state", str(self.state)]
+        done = subprocess.run(words, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         assert self.admin.json("server", "list", "--all-projects") == []
 
-    def _status(self, name: str) -> str:
+    def status(self, name: str) -> str:
+        """The server's status."""
         return str(self.user.json("server", "show", name)["status"])
 
     def _pings(self) -> bool:
         words = ["ping", "-c", "1", "-W", "2", self.address]
         return subprocess.run(words, capture_output=True).returncode == 0
 
-    def _ssh(self, command: str, address: str = "", user: str = "root") -> str:
+    def ssh_to(self, command: str, address: str = "", user: str = "root") -> str:
+        """What the command prints in the guest; nothing when it cannot be reached."""
         words = ["ssh", "-i", str(self.key), "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
         words += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
         words += [f"{user}@{address or self.address}", command]
-        return subprocess.run(words, capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(words, capture_output=True, text=True, timeout=GUEST_WAIT).stdout
 
-    def _until(self, done: Callable[[], Any], what: str, seconds: float = GUEST_WAIT) -> None:
+    def until(
+        self,
+        done: Callable[[], Any],
+        what: str,
+        seconds: float = GUEST_WAIT,
+        guest: str = "e2e-1",
+    ) -> None:
+        """Wait for `done()`; AssertionError after `seconds`, with the guest's console."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
@@ -289,5 +276,5 @@ class Journey:
             time.sleep(0.5)
         log = ""
         if self.real:
-            log = self.user.run("console", "log", "show", "--lines", "30", "e2e-1")
+            log = self.user.run("console", "log", "show", "--lines", "30", guest)
         raise AssertionError(f"waited {seconds} s for {what}\n{log}")

@@ -218,11 +218,23 @@ def _server(m: _Maker) -> None:
     made = m.ask(m.owner, "POST", f"{at}/servers", body, **headers)
     ids["server_id"] = made.json()["server"]["id"]
 
-    def active() -> bool:
-        answer = m.owner.get(f"{at}/servers/{ids['server_id']}", **headers).json()
-        return bool(answer["server"]["status"] == "ACTIVE")
+    def until(status: str) -> None:
+        def found() -> bool:
+            answer = m.owner.get(f"{at}/servers/{ids['server_id']}", **headers).json()
+            return bool(answer["server"]["status"] == status)
 
-    m.cloud.until(active, "the server to be active")
+        m.cloud.until(found, f"the server to be {status}")
+
+    until("ACTIVE")
+    for action, status in (
+        ({"resize": {"flavorRef": "84"}}, "VERIFY_RESIZE"),
+        ({"revertResize": None}, "ACTIVE"),
+    ):
+        m.ask(m.owner, "POST", f"{at}/servers/{ids['server_id']}/action", action, **headers)
+        until(status)
+    path = f"{at}/os-migrations?instance_uuid={ids['server_id']}"
+    moves = m.ask(m.cloud.admin, "GET", path, **headers).json()["migrations"]
+    ids["migration_id"] = str(moves[0]["id"])
     path = f"{at}/servers/{ids['server_id']}/os-instance-actions"
     actions = m.ask(m.owner, "GET", path, **headers).json()["instanceActions"]
     ids["request_id"] = actions[0]["request_id"]

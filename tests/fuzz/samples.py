@@ -422,6 +422,61 @@ BODIES: dict[Key, Any] = {
     (_C, "POST", _SERVERS + "/action", "reboot"): {"reboot": {"type": "SOFT"}},
     (_C, "POST", _SERVERS + "/action", "pause"): {"pause": None},
     (_C, "POST", _SERVERS + "/action", "unpause"): {"unpause": None},
+    (_C, "POST", _SERVERS + "/action", "shelve"): {"shelve": None},
+    (_C, "POST", _SERVERS + "/action", "shelveOffload"): {"shelveOffload": None},
+    (_C, "POST", _SERVERS + "/action", "unshelve"): {"unshelve": {"availability_zone": "nova"}},
+    (_C, "POST", _SERVERS + "/action", "rescue"): {
+        "rescue": {"adminPass": "secret", "rescue_image_ref": "$boot_image_id"}
+    },
+    (_C, "POST", _SERVERS + "/action", "unrescue"): {"unrescue": None},
+    (_C, "POST", _SERVERS + "/os-interface", ""): {
+        "interfaceAttachment": {
+            "net_id": "$network_id",
+            "fixed_ips": [{"ip_address": "10.9.0.44"}],
+            "tag": "t",
+        }
+    },
+    (_C, "POST", _SERVERS + "/action", "suspend"): {"suspend": None},
+    (_C, "POST", _SERVERS + "/action", "resume"): {"resume": None},
+    (_C, "POST", _SERVERS + "/action", "createImage"): {
+        "createImage": {"name": "$new", "metadata": {"a": "b"}}
+    },
+    (_C, "POST", _SERVERS + "/action", "createBackup"): {
+        "createBackup": {
+            "name": "$new",
+            "backup_type": "daily",
+            "rotation": 1,
+            "metadata": {"a": "b"},
+        }
+    },
+    (_C, "POST", _SERVERS + "/action", "rebuild"): {
+        "rebuild": {
+            "imageRef": "$boot_image_id",
+            "name": "$new",
+            "adminPass": "secret",
+            "metadata": {"a": "b"},
+            "preserve_ephemeral": False,
+            "OS-DCF:diskConfig": "AUTO",
+            "accessIPv4": "10.0.0.3",
+            "accessIPv6": "",
+            "description": "d",
+            "key_name": None,
+            "user_data": "IyEvYmluL3No",
+            "hostname": "three",
+        }
+    },
+    (_C, "POST", _SERVERS + "/action", "resize"): {
+        "resize": {"flavorRef": "1", "OS-DCF:diskConfig": "AUTO"}
+    },
+    (_C, "POST", _SERVERS + "/action", "confirmResize"): {"confirmResize": None},
+    (_C, "POST", _SERVERS + "/action", "migrate"): {"migrate": {"host": "host-1"}},
+    (_C, "POST", _SERVERS + "/action", "evacuate"): {
+        "evacuate": {"host": "host-1", "adminPass": "secret"}
+    },
+    (_C, "POST", _SERVERS + "/action", "os-migrateLive"): {
+        "os-migrateLive": {"host": None, "block_migration": "auto"}
+    },
+    (_C, "POST", _SERVERS + "/action", "revertResize"): {"revertResize": None},
     (_C, "POST", _SERVERS + "/action", "os-getConsoleOutput"): {
         "os-getConsoleOutput": {"length": 10}
     },

@@ -242,6 +242,7 @@ def build(
     machine.upstairs.bind(parts)
     parts.add(machine.compute, ComputeDriver)
     parts.add(machine.network, NetworkDriver)
+    parts.add(compute.GuestPorts(), network.Guests)
     parts.add(machine.host_network, HostNetwork)
     return App(config, parts, machine, timing)
 

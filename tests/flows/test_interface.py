@@ -64,7 +64,6 @@ def test_a_detachment_that_crashes_anywhere_comes_about(world: World, network_id
 
     def check(world: World, server_id: str) -> None:
         assert (ports(world, server_id), nics(world, server_id)) == ([], 0)
-        world.look()  # the agent's own sweep takes the tap that a dead life left plugged
         clean(world)
         remove(world, server_id)
 
@@ -85,7 +84,6 @@ def test_a_refused_attachment_that_crashes_anywhere_is_all_or_nothing(
     def check(world: World, server_id: str) -> None:
         # A crash between the refusal and its report makes the agent ask again, and succeed.
         assert len(ports(world, server_id)) == nics(world, server_id)
-        world.look()  # the agent's own sweep takes the tap that a dead life left plugged
         clean(world)
         remove(world, server_id)
 

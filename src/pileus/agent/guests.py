@@ -1,5 +1,6 @@
 """Guests on this host: their taps are plugged, then the hypervisor makes them."""
 
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -28,12 +29,14 @@ class GuestHandler:
 
     Which taps are a guest's is known from its specification. After a restart every guest that
     should be here is applied again; a tap that is nobody's once all guests are known again was
-    left by one whose removal was cut short, and goes too.
+    left by a guest or an interface whose removal was cut short, and goes too.
     """
 
     def __init__(self, driver: ComputeDriver, network: HostNetwork, moves: Moves) -> None:
         self._driver, self._network, self._moves = driver, network, moves
         self._ports: dict[str, dict[str, str]] = {}  # guest → port → tap
+        self._lock = threading.Lock()
+        self._unmet: set[str] | None = None
 
     def apply(self, key: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
         """Plug the guest's interfaces and make it so.
@@ -42,6 +45,7 @@ class GuestHandler:
         have them.
         """
         wanted, offer = spec_of(spec), spec.get("offer")
+        unmet = self._found_standing()
         if not offer:
             self._moves.withdraw(key)
         if spec.get("origin"):
@@ -55,6 +59,10 @@ class GuestHandler:
         for port in old.keys() - ports.keys():
             self._network.unplug(port, old[port])
         self._ports[key] = ports
+        if key in unmet:
+            unmet.discard(key)
+            if not unmet:
+                self._sweep(set())
         state = state_of(found)
         if not offer:
             return state
@@ -64,11 +72,19 @@ class GuestHandler:
     def remove(self, key: str) -> None:
         """Destroy the guest, then take its taps away."""
         self._moves.withdraw(key)
+        self._found_standing().discard(key)
         self._driver.remove(key)
         for port, tap in self._ports.get(key, {}).items():
             self._network.unplug(port, tap)
         if self._ports.pop(key, None) is None:
             self._sweep({found.id for found in self._driver.observe()})
+
+    def _found_standing(self) -> set[str]:
+        """The guests that this agent found when it started and has not been told of since."""
+        with self._lock:
+            if self._unmet is None:
+                self._unmet = {found.id for found in self._driver.observe()}
+            return self._unmet
 
     def _sweep(self, guests: set[str]) -> None:
         """Unplug the taps of no guest, provided that every guest's own are known."""

@@ -19,6 +19,7 @@ from .flows.resize import CONFIRM, RESIZE, REVERT
 from .flows.shelve import OFFLOAD, SHELVE, UNSHELVE
 from .flows.snapshot import SNAPSHOT_FLOW
 from .gauges import samples
+from .guest_ports import GuestPorts
 from .host import host_report
 from .host import known as host_known
 from .host import moved as hosts_moved
@@ -60,6 +61,7 @@ __all__ = [
     "FLOWS",
     "INVARIANTS",
     "SERVICE",
+    "GuestPorts",
     "HostFacts",
     "counts",
     "first_start",

@@ -17,6 +17,7 @@ from .claim import (
 )
 from .first import first_start
 from .gauges import samples
+from .guests import Guests
 from .loops import clear, loops
 from .nics import (
     NicAddress,
@@ -36,6 +37,7 @@ __all__ = [
     "INVARIANTS",
     "SERVICE",
     "Absent",
+    "Guests",
     "NetworkRequest",
     "NicAddress",
     "NicInfo",

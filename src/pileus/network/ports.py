@@ -12,6 +12,7 @@ from ..core.types import AnyOf, Cidr, Field, Ip, ListOf, Mac, Object, Uuid
 from ..wire.context import Context
 from . import metadata, port_life, quota, topology
 from .default_group import default_group
+from .guests import Guests
 from .networks import NETWORKS
 from .noun import Noun, admin, plain_target, touch
 from .port_life import Fixed
@@ -178,7 +179,9 @@ def _update(ctx: Context, port: Port, values: dict[str, Any]) -> None:
     if pairs is not ...:
         values["allowed_address_pairs"] = _pairs(pairs, ctx, mac or port.mac_address)
     _check_security(secure, groups, values.get("allowed_address_pairs", port.allowed_address_pairs))
-    before = port.host
+    before, device = port.host, port.device_id
+    if values.get("device_id", device) != device:
+        values["claimed"] = False  # whoever gives it away wants it to outlive the server
     if values.get("host", before) != before:
         values["status"] = "DOWN"
     touch(tx, port, **values)
@@ -189,6 +192,8 @@ def _update(ctx: Context, port: Port, values: dict[str, Any]) -> None:
     if port.host != before:
         for host in (before, port.host):
             metadata.refresh_host(tx, port.network_id, host)
+    if port.device_id != device and is_guest(port):
+        ctx.parts[Guests].port_gone(tx, device, port.id)
     topology.mark(tx, "port", port.id)
     if routed:
         topology.mark(tx, "router", port.device_id)
@@ -221,6 +226,8 @@ def _delete(ctx: Context, port: Port) -> None:
         )
     port_life.remove(ctx.tx, port)
     metadata.refresh_host(ctx.tx, port.network_id, port.host)
+    if is_guest(port):
+        ctx.parts[Guests].port_gone(ctx.tx, port.device_id, port.id)
 
 
 def _expand(ctx: Context, rows: list[Any], views: list[dict[str, Any]]) -> None:

@@ -106,3 +106,35 @@ def test_wrong_states_and_a_lock_are_409(compute: Compute, network_id: str) -> N
 
     assert (suspended.status_code, locked.status_code) == (409, 409)
     compute.remove(server_id)
+
+
+def test_a_deleted_port_leaves_the_guest_too(
+    compute: Compute, cloud: Cloud, network_id: str
+) -> None:
+    server_id = compute.boot("shorn")
+    port_id = _attach(compute, server_id, net_id=network_id).json()["interfaceAttachment"]["port_id"]
+    cloud.settle()
+
+    assert cloud.demo.delete(f"/network/v2.0/ports/{port_id}").status_code == 204
+    cloud.settle()
+
+    assert cloud.machine.compute._guests[server_id].nics == ()
+    assert port_id not in cloud.machine.host_network.plugged()
+    compute.remove(server_id)
+
+
+def test_a_port_given_away_leaves_the_guest_and_stays(
+    compute: Compute, cloud: Cloud, network_id: str
+) -> None:
+    server_id = compute.boot("generous")
+    port_id = _attach(compute, server_id, net_id=network_id).json()["interfaceAttachment"]["port_id"]
+    cloud.settle()
+
+    given = {"port": {"device_id": "", "device_owner": ""}}
+    assert cloud.demo.put(f"/network/v2.0/ports/{port_id}", json=given).status_code == 200
+    cloud.settle()
+
+    assert cloud.machine.compute._guests[server_id].nics == ()
+    assert cloud.audit() == []
+    compute.remove(server_id)
+    assert cloud.demo.delete(f"/network/v2.0/ports/{port_id}").status_code == 204

@@ -227,7 +227,10 @@ def _tell(config: Config, what: str) -> None:
     click.echo(
         f"\nNext, with the client from PyPI (pip install python-openstackclient):\n"
         f"  {where}export OS_CLOUD={name}\n"
-        f"  openstack server create --flavor m1.nano --image pileus-tiny --wait first\n"
+        f"  openstack network create mine\n"
+        f"  openstack subnet create --network mine --subnet-range 10.0.0.0/24 mine\n"
+        f"  openstack server create --flavor m1.nano --image pileus-tiny --network mine"
+        f" --wait first\n"
         f"  openstack server list\n\n"
         f"`{me} status` says how it is, `{me} down` stops it, `{me} doctor` finds faults."
     )

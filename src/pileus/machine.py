@@ -191,7 +191,7 @@ def real(config: Config) -> Machine:
         compute=driver,
         copies=driver,
         moves=driver,
-        hand_over=None,
+        hand_over=driver.live,
         network=OvnNetwork(fabric.northbound, fabric.southbound),
         host_network=OvsHostNetwork(
             fabric.switch_remote, fabric.integration, upstairs.metadata, userspace
@@ -240,7 +240,7 @@ def real_host(identity: agent.Identity, upstairs: agent.Upstairs) -> HostMachine
         compute=driver,
         copies=driver,
         moves=driver,
-        hand_over=None,  # as for `real`
+        hand_over=driver.live,
         host_network=OvsHostNetwork(
             fabric.switch.remote, fabric.integration, upstairs.metadata, userspace
         ),

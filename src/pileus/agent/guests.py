@@ -37,6 +37,7 @@ class GuestHandler:
         self._ports: dict[str, dict[str, str]] = {}  # guest → port → tap
         self._lock = threading.Lock()
         self._unmet: set[str] | None = None
+        moves.parted = self._parted
 
     def apply(self, key: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
         """Plug the guest's interfaces and make it so.
@@ -48,13 +49,18 @@ class GuestHandler:
         unmet = self._found_standing()
         if not offer:
             self._moves.withdraw(key)
-        if spec.get("origin"):
-            self._moves.fetch(wanted, spec["origin"])
         ports = {nic.port_id: nic.tap for nic in wanted.nics}
         old = self._ports.get(key, {})
         self._ports[key] = old | ports
-        for nic in wanted.nics:
-            self._network.plug(nic.port_id, nic.tap, nic.mac, nic.mtu)
+        if origin := spec.get("origin"):
+            if origin.get("live"):
+                # The guest still runs at the other host, with the same ports.
+                for nic in wanted.nics:
+                    self._network.reserve(nic.port_id, nic.tap, nic.mac, nic.mtu)
+            self._moves.fetch(wanted, origin)
+        if not self._moves.handed(key, wanted.generation):
+            for nic in wanted.nics:
+                self._network.plug(nic.port_id, nic.tap, nic.mac, nic.mtu)
         found = self._driver.ensure(wanted)
         for port in old.keys() - ports.keys():
             self._network.unplug(port, old[port])
@@ -68,6 +74,11 @@ class GuestHandler:
             return state
         live = wanted.generation if spec.get("live") else None
         return state | {"offer": self._moves.offer(key, offer, live)}
+
+    def _parted(self, key: str) -> None:
+        """The guest goes on elsewhere: its ports must not be claimed from here any more."""
+        for port, tap in self._ports.get(key, {}).items():
+            self._network.unplug(port, tap)
 
     def remove(self, key: str) -> None:
         """Destroy the guest, then take its taps away."""

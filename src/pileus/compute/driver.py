@@ -4,11 +4,14 @@ A driver makes one host's guests match the specifications that it is given. It k
 its own beyond the hypervisor's, and never sees a row, a request or the database.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
+
+from ..core.backend import Broken
 
 Power = Literal["running", "shutoff", "paused", "suspended", "crashed", "absent"]
 
@@ -159,14 +162,72 @@ class DiskMoves(Protocol):
         ...
 
 
+class GoesOnHere(Broken):
+    """The guest that was to go on elsewhere goes on here: what has come there of it is stale."""
+
+
+class Carry(Protocol):
+    """Carries a connection to the other host of a live move."""
+
+    def __call__(self, goal: str, near: socket.socket) -> None:
+        """Join `near`, in the background, to what the other host's driver connects to as `goal`."""
+        ...
+
+
+class Connect(Protocol):
+    """Connects to what a driver that takes a guest over has for the other one."""
+
+    def __call__(self, goal: str) -> socket.socket:
+        """The end of it that the other host's bytes go to. Raises Refused, OSError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What a driver that takes over a running guest is given of it."""
+
+    move: str
+    files: Sequence[tuple[str, int]]  # that hold its disks at the other host: names and bytes
+    definition: str  # what the other host's driver tells of it
+    # The bytes of these files, in this order.
+    fetch: Callable[[Sequence[str]], Iterable[tuple[str, Iterable[bytes]]]]
+    # Lets the other host hand the guest over; it has stopped for good there once this returns.
+    # The first argument says that all of the guest is here already. Raises GoesOnHere when the
+    # other host goes on with it, Broken when that is not known.
+    resume: Callable[[bool, Connect], None]
+
+
 class HandOver(Protocol):
     """The ability of a driver to let a running guest go on at another host."""
 
-    def hand_over(self, guest_id: str, generation: int) -> None:
-        """Stop the guest here for good, so that it can go on elsewhere.
+    def definition(self, guest_id: str) -> str:
+        """What the other host's driver must know of the guest. Raises Refused."""
+        ...
+
+    def hand_over(self, guest_id: str, generation: int, landed: bool, carry: Carry) -> None:
+        """Give the guest to the other host and stop it here for good, so that it can go on there.
 
         From then on only a newer generation makes it run here again, whatever happens to the
-        process. Twice is the same as once. Raises Refused when it has another generation.
+        process. Twice is the same as once. landed: the other host has all of it already. Raises
+        GoesOnHere when it runs here, Refused when it has another generation or was lost here,
+        Busy and Broken. Whatever is raised, it has not been said that the guest is stopped.
+        """
+        ...
+
+    def call_back(self, guest_id: str) -> None:
+        """End a hand-over that is under way, either way, and return when it has ended."""
+        ...
+
+    def handed(self, guest_id: str, generation: int) -> bool:
+        """Whether the guest goes on elsewhere, as far as this generation knows."""
+        ...
+
+    def land(self, spec: GuestSpec, landing: Landing) -> None:
+        """Take a running guest over: its disks and its memory. It stands still until `ensure`.
+
+        `DiskMoves.arrived` is true afterwards. Taps of its nics exist before. Raises Busy, Refused,
+        Broken; then it may be called again, for what has come of a guest that cannot go on at the
+        other host any more is kept.
         """
         ...
 

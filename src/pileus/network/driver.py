@@ -193,12 +193,19 @@ class HostNetwork(Protocol):
         """Make the tap device and join it to the integration bridge as this port."""
         ...
 
+    def reserve(self, port_id: str, tap: str, mac: str, mtu: int) -> None:
+        """Make the tap device without the port's being here yet; one that is plugged stays so.
+
+        For a guest that is about to come, and meanwhile runs at another host with the same port.
+        """
+        ...
+
     def unplug(self, port_id: str, tap: str) -> None:
         """Remove the tap device from the bridge and from the host."""
         ...
 
     def plugged(self) -> Mapping[str, str]:
-        """Ports plugged on this host → their tap device."""
+        """Ports plugged or reserved on this host → their tap device."""
         ...
 
     def serve_metadata(self, network_id: str, port_id: str, mac: str, cidrs: Sequence[str]) -> None:

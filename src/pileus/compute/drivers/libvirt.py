@@ -3,7 +3,6 @@
 import logging
 import re
 import time
-import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -20,10 +19,19 @@ from pileus.compute.drivers.connection import Connection, said_plainly
 from pileus.compute.drivers.console import bound_console, read_console
 from pileus.compute.drivers.domain import Shape, domain_xml, nic_element
 from pileus.compute.drivers.host import host_facts
-from pileus.compute.drivers.mark import NAMESPACE, PREFIX, Mark, digest
-from pileus.compute.drivers.overlay import Overlays
+from pileus.compute.drivers.live import Live
+from pileus.compute.drivers.mark import Mark, digest
+from pileus.compute.drivers.marked import (
+    checked,
+    destroy,
+    mark_of,
+    power_of,
+    undefine,
+    write_mark,
+)
+from pileus.compute.drivers.overlay import Overlay, Overlays
 from pileus.compute.drivers.turns import Turns
-from pileus.core.backend import Broken, Busy, Refused
+from pileus.core.backend import Busy, Refused
 
 _log = logging.getLogger(__name__)
 PATIENCE = 1.0  # seconds that one call waits for a guest to shut itself down
@@ -55,6 +63,7 @@ class LibvirtCompute:
         self._hostname = hostname
         self._patience, self._grace = patience, grace
         self._turns = Turns()
+        self.live = Live(self._connection, self._overlays, self._turns, self._shape)
 
     def facts(self) -> HostFacts:
         """What the host has, as libvirt tells it."""
@@ -69,10 +78,10 @@ class LibvirtCompute:
         Raises Busy while a guest is shutting itself down; the call is then repeated. What cannot
         change in a running guest (size, disks) is taken up at its next start.
         """
-        guest_id = _checked(spec.id)
+        guest_id = checked(spec.id)
         with self._turns.of(guest_id), said_plainly(f"make guest {spec.name} ({guest_id})"):
             domain = self._connection.lookup(guest_id)
-            mark = None if domain is None else _mark(domain)
+            mark = None if domain is None else mark_of(domain)
             if domain is not None and mark is None:
                 raise Refused(f"Domain {guest_id} on this host was not made by Pileus.")
             if domain is None:
@@ -82,6 +91,10 @@ class LibvirtCompute:
                     f"Guest {guest_id} is at generation {mark.generation} on this host; generation "
                     f"{spec.generation} is older and is not obeyed."
                 )
+            if mark is not None:
+                seen, mark = self.live.apart(spec, domain, mark)
+                if seen is not None:
+                    return seen
             if mark is not None and spec.builds > mark.builds:
                 mark = self._throw_away(spec, domain, mark)
             mark = self._aside(spec, domain, mark)
@@ -98,16 +111,14 @@ class LibvirtCompute:
 
     def remove(self, guest_id: str) -> None:
         """Destroy the guest with everything it had."""
-        guest_id = _checked(guest_id)
+        guest_id = checked(guest_id)
         with self._turns.of(guest_id), said_plainly(f"remove guest {guest_id}"):
             domain = self._connection.lookup(guest_id)
             if domain is not None:
-                if _mark(domain) is None:
+                if mark_of(domain) is None:
                     raise Refused(f"Domain {guest_id} on this host was not made by Pileus.")
-                _destroy(domain)
-                domain.undefineFlags(
-                    libvirt.VIR_DOMAIN_UNDEFINE_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-                )
+                destroy(domain)
+                undefine(domain)
             self._overlays.remove(guest_id)
 
     def observe(self) -> Sequence[Observation]:
@@ -116,9 +127,10 @@ class LibvirtCompute:
         with said_plainly("list the guests"):
             for domain in self._connection.get().listAllDomains():
                 try:
-                    mark = _mark(domain)
+                    mark = mark_of(domain)
                     if mark is not None:
-                        seen.append(_seen(domain, mark))
+                        power = self.live.leaving(domain.UUIDString())
+                        seen.append(_seen(domain, mark, power))
                         bound_console(self._overlays.folder(domain.UUIDString()))
                 except libvirt.libvirtError as error:
                     if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
@@ -131,12 +143,12 @@ class LibvirtCompute:
 
     def console_log(self, guest_id: str) -> bytes:
         """What the guest wrote to its serial console: the newest MiB."""
-        return read_console(self._overlays.folder(_checked(guest_id)))
+        return read_console(self._overlays.folder(checked(guest_id)))
 
     @contextmanager
     def copied(self, guest_id: str, disk: str) -> Iterator[Iterable[bytes]]:
         """A copy of the guest's disk as it is now; the guest runs on while it is made."""
-        guest_id = _checked(guest_id)
+        guest_id = checked(guest_id)
         path = self._overlays.folder(guest_id) / disk
         target = path.with_name(f"{disk}.copy")
         with said_plainly(f"copy disk {disk} of guest {guest_id}"):
@@ -155,23 +167,21 @@ class LibvirtCompute:
                 target.unlink(missing_ok=True)
 
     def leaving(self, guest_id: str, live: bool = False) -> Sequence[tuple[str, int]]:
-        """The overlays of a guest that is off, and the images under them."""
-        if live:
-            raise Refused("QEMU's disks are given to another host while their guest is off.")
-        guest_id = _checked(guest_id)
+        """The overlays of a guest, and the images under them."""
+        guest_id = checked(guest_id)
         with said_plainly(f"give away guest {guest_id}"):
             domain = self._connection.lookup(guest_id)
-            if domain is None or domain.isActive():
+            if domain is None or (domain.isActive() and not live):
                 raise Refused(f"There is no guest {guest_id} that is off on this host.")
-        return travel.leaving(self._overlays.folder(guest_id))
+        return travel.leaving(self._overlays.folder(guest_id), live)
 
     def read(self, guest_id: str, name: str) -> AbstractContextManager[Iterable[bytes]]:
         """The bytes of one of its files."""
-        return travel.read(self._overlays.folder(_checked(guest_id)) / name)
+        return travel.read(self._overlays.folder(checked(guest_id)) / name)
 
     def arrived(self, guest_id: str, move: str) -> bool:
         """Whether the disks of this move are here."""
-        return travel.arrived(self._overlays.folder(_checked(guest_id)), move)
+        return travel.arrived(self._overlays.folder(checked(guest_id)), move)
 
     def wants(self, spec: GuestSpec, name: str, size: int) -> bool:
         """Everything but images that the image store has."""
@@ -181,7 +191,7 @@ class LibvirtCompute:
         self, spec: GuestSpec, move: str, files: Iterable[tuple[str, Iterable[bytes]]]
     ) -> None:
         """Take the disks over, before there is a domain."""
-        folder = self._overlays.folder(_checked(spec.id))
+        folder = self._overlays.folder(checked(spec.id))
         with self._turns.of(spec.id), said_plainly(f"take over guest {spec.id}"):
             if self._connection.lookup(spec.id) is not None:
                 raise Refused(f"Guest {spec.id} is on this host already.")
@@ -201,7 +211,7 @@ class LibvirtCompute:
         """Destroy a guest that is to be built anew, and its disks; the mark that it then has."""
         for disk in spec.disks:
             self._overlays.source(disk)  # raises before anything is lost
-        _destroy(domain)
+        destroy(domain)
         _forget_memory(domain)
         self._overlays.remove(spec.id)
         return replace(mark, builds=spec.builds)
@@ -211,13 +221,13 @@ class LibvirtCompute:
         files, names = self._overlays, [disk.name for disk in spec.disks]
         if files.is_aside(spec.id, spec.back):
             if domain is not None:
-                _destroy(domain)  # the disks that it writes to are dropped
+                destroy(domain)  # the disks that it writes to are dropped
                 _forget_memory(domain)
             files.put_back(spec.id, spec.back)
         if spec.kept and not files.is_aside(spec.id, spec.kept):
             if domain is not None and mark is not None and domain.isActive():
                 self._stop(domain, mark, hard=False)
-                mark = _mark(domain)
+                mark = mark_of(domain)
             files.set_aside(spec.id, spec.kept, {*names, "disk.eph0", "disk.swap"})
         files.tidy(spec.id, names, spec.kept)
         return mark
@@ -230,7 +240,7 @@ class LibvirtCompute:
         if domain is not None and mark is not None and mark.digest == wanted and whole:
             if mark.generation != spec.generation:
                 mark = replace(mark, generation=spec.generation)
-                _write(domain, mark)
+                write_mark(domain, mark)
             return domain, mark
         if None in overlays and domain is not None and domain.isActive():
             domain.destroy()  # a rebuild: the disks below it are made anew
@@ -245,8 +255,13 @@ class LibvirtCompute:
         new = Mark(spec.generation, spec.reboots, wanted, builds=spec.builds)
         if mark is not None:
             new = replace(mark, generation=spec.generation, digest=wanted)
-        shape = Shape(self._accelerator, self._userspace, folder, disks, drive)
-        return self._connection.get().defineXML(domain_xml(spec, new, shape)), new
+        xml = domain_xml(spec, new, self._shape(spec, disks))
+        return self._connection.get().defineXML(xml), new
+
+    def _shape(self, spec: GuestSpec, disks: Sequence[Overlay]) -> Shape:
+        folder = self._overlays.folder(spec.id)
+        drive = folder / "disk.config" if spec.config_drive else None
+        return Shape(self._accelerator, self._userspace, folder, disks, drive)
 
     def _plug(self, domain: Any, spec: GuestSpec) -> None:
         """Attach and detach interfaces of a running guest, where it differs."""
@@ -271,7 +286,7 @@ class LibvirtCompute:
             _forget_memory(domain)
             # Counted before the start: whoever dies in between finds a guest to start, no more.
             mark = replace(mark, reboots=spec.reboots, stop_by=0)
-            _write(domain, mark)
+            write_mark(domain, mark)
         if spec.power == "shutoff":
             if domain.isActive():
                 self._stop(domain, mark, hard=False)
@@ -279,8 +294,8 @@ class LibvirtCompute:
             return mark
         if mark.stop_by:
             mark = replace(mark, stop_by=0)
-            _write(domain, mark)
-        power = _power_of(domain)
+            write_mark(domain, mark)
+        power = power_of(domain)
         if spec.power == "suspended":
             if power in ("running", "paused"):
                 domain.managedSave(libvirt.VIR_DOMAIN_SAVE_RUNNING)
@@ -307,11 +322,11 @@ class LibvirtCompute:
         Raises Busy while the guest has time left: the call is then repeated.
         """
         now = time.time()
-        if not hard and self._grace and _power_of(domain) == "running":
+        if not hard and self._grace and power_of(domain) == "running":
             # A clock that was set back must not give a guest more time than it ever had.
             if not mark.stop_by or mark.stop_by > now + self._grace + 1:
                 mark = replace(mark, stop_by=int(now + self._grace) + 1)
-                _write(domain, mark)
+                write_mark(domain, mark)
             if now < mark.stop_by:
                 # Again at each call: a guest that is still booting does not hear the first.
                 domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
@@ -323,14 +338,7 @@ class LibvirtCompute:
         if domain.isActive():
             domain.destroy()
         if mark.stop_by:
-            _write(domain, replace(mark, stop_by=0))
-
-
-def _checked(guest_id: str) -> str:
-    try:
-        return str(uuid.UUID(guest_id))
-    except ValueError as error:
-        raise Refused(f"{guest_id!r} is not a guest's id: use a UUID.") from error
+            write_mark(domain, replace(mark, stop_by=0))
 
 
 def _started(spec: GuestSpec) -> int:
@@ -342,54 +350,7 @@ def _forget_memory(domain: Any) -> None:
         domain.managedSaveRemove(0)
 
 
-def _write(domain: Any, mark: Mark) -> None:
-    domain.setMetadata(
-        libvirt.VIR_DOMAIN_METADATA_ELEMENT,
-        mark.xml(),
-        PREFIX,
-        NAMESPACE,
-        libvirt.VIR_DOMAIN_AFFECT_CONFIG,
+def _seen(domain: Any, mark: Mark, power: Power | None = None) -> Observation:
+    return Observation(
+        domain.UUIDString(), power or power_of(domain), mark.generation, mark.reboots
     )
-
-
-def _mark(domain: Any) -> Mark | None:
-    try:
-        return Mark.parse(
-            domain.metadata(
-                libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
-            )
-        )
-    except ValueError as error:
-        raise Broken(f"What stands with domain {domain.UUIDString()}: {error}") from error
-    except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
-            return None
-        raise
-
-
-def _power_of(domain: Any) -> Power:
-    state, reason = domain.state()
-    if state in (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PMSUSPENDED):
-        return "paused"
-    if state == libvirt.VIR_DOMAIN_CRASHED:
-        return "crashed"
-    if state == libvirt.VIR_DOMAIN_SHUTOFF:
-        if domain.hasManagedSaveImage(0):
-            return "suspended"
-        died = reason in (libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
-        return "crashed" if died else "shutoff"
-    return "running"
-
-
-def _seen(domain: Any, mark: Mark) -> Observation:
-    return Observation(domain.UUIDString(), _power_of(domain), mark.generation, mark.reboots)
-
-
-def _destroy(domain: Any) -> None:
-    """Pull the plug; a guest that ends by itself meanwhile is as good."""
-    try:
-        if domain.isActive():
-            domain.destroy()
-    except libvirt.libvirtError as error:
-        if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID or domain.isActive():
-            raise

@@ -26,10 +26,14 @@ class Mark:
     # was not asked. It is kept here, so that it outlives the process that asked.
     stop_by: int = 0
     builds: int = 0
+    # It is being handed over to another host, or was: once it is off, it goes on there.
+    leaving: int = 0
+    coming: str = ""  # the move by which it came here while it ran, in hexadecimal
 
     def attributes(self) -> dict[str, str]:
         """The metadata element's attributes."""
-        return {name: str(value) for name, value in asdict(self).items()}
+        always = ("generation", "reboots", "digest", "stop_by", "builds")
+        return {k: str(v) for k, v in asdict(self).items() if v or k in always}
 
     def xml(self) -> str:
         """The metadata element; libvirt puts it into the namespace."""
@@ -47,6 +51,8 @@ class Mark:
                 found["digest"],
                 int(found.get("stop_by", "0")),
                 int(found.get("builds", "0")),
+                int(found.get("leaving", "0")),
+                found.get("coming", ""),
             )
         except (ValueError, KeyError) as error:
             raise ValueError(f"{xml!r} is not a guest's metadata: {error}") from error

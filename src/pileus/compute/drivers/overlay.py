@@ -42,7 +42,7 @@ class Overlays:
 
     def __init__(self, root: Path, images: ImageFiles) -> None:
         self._root = root
-        self._images = images
+        self.images = images
         self._shared = root / "_base"
         self._lock = Lock()  # over _base: a copy is made or dropped by one thread at a time
 
@@ -91,6 +91,21 @@ class Overlays:
         new.replace(path)  # a disk is there whole or not at all
         return Overlay(disk, path, base, form)
 
+    def over(self, guest_id: str, disk: Disk) -> Overlay:
+        """Make the disk anew on the image file that is in the guest's folder. Raises Refused."""
+        folder = self.folder(guest_id)
+        path, size = folder / _safe(disk.name), disk.size_gb << 30
+        words = ["qemu-img", "create", "-q", "-f", "qcow2"]
+        base, form = next(folder.glob(f"{disk.name}.base-*"), None), ""
+        if base is not None:
+            form = base.suffix[1:]
+            size = disk_size(disk.name, virtual_size(base, form), disk.size_gb)
+            words += ["-F", form, "-b", base.name]
+        if not size:
+            raise Refused(f"The disk {disk.name} has neither a size nor an image.")
+        _run(*words, str(path), str(size))
+        return Overlay(disk, path, base, form)
+
     def source(self, disk: Disk) -> tuple[Path | None, str, int]:
         """The image file under a disk that is to be made, its format, and the disk's bytes.
 
@@ -98,7 +113,7 @@ class Overlays:
         """
         size = disk.size_gb << 30
         if disk.image is not None:
-            source, form = self._images.path(_safe(disk.image))
+            source, form = self.images.path(_safe(disk.image))
             return source, form, disk_size(disk.image, virtual_size(source, form), disk.size_gb)
         if not size:
             raise Refused(f"The disk {disk.name} has neither a size nor an image.")

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import socket
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +13,16 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
-from pileus.compute.driver import GuestSpec, HostFacts, ImageFiles, Observation, Power
+from pileus.compute.driver import (
+    Carry,
+    GoesOnHere,
+    GuestSpec,
+    HostFacts,
+    ImageFiles,
+    Landing,
+    Observation,
+    Power,
+)
 from pileus.compute.drivers.imagefile import blank_qcow2, disk_size, virtual_size
 from pileus.core.backend import Broken, Refused
 
@@ -246,14 +256,38 @@ class SimulatedCompute:
                 )
             )
 
-    def hand_over(self, guest_id: str, generation: int) -> None:
+    def definition(self, guest_id: str) -> str:
+        """Nothing that the specification would not tell."""
+        return ""
+
+    def hand_over(self, guest_id: str, generation: int, landed: bool, carry: Carry) -> None:
         """Stop the guest, and remember that it goes on elsewhere."""
         self._begin("hand_over")
         with self._lock:
             guest = self._guests.get(guest_id)
             if guest is None or guest.generation != generation:
                 raise Refused(f"There is no guest {guest_id} of generation {generation} here.")
+            if landed and not guest.handed:
+                raise GoesOnHere(f"Guest {guest_id} goes on here.")
             self._keep(replace(guest, power="shutoff", handed=True))
+
+    def call_back(self, guest_id: str) -> None:
+        """It has ended by itself: a hand-over is one step here."""
+
+    def handed(self, guest_id: str, generation: int) -> bool:
+        """Whether it has been handed over under this generation or a newer one."""
+        with self._lock:
+            guest = self._guests.get(guest_id)
+        return guest is not None and guest.handed and guest.generation >= generation
+
+    def land(self, spec: GuestSpec, landing: Landing) -> None:
+        """Remember the disks, once the other host has stopped the guest."""
+
+        def files() -> Iterator[tuple[str, Iterable[bytes]]]:
+            yield from landing.fetch([name for name, _ in landing.files])
+            landing.resume(False, _nowhere)
+
+        self.arrive(spec, landing.move, files())
 
     def _begin(self, operation: Operation) -> None:
         if self.delay:
@@ -272,6 +306,10 @@ class SimulatedCompute:
                 _append_whole(self._file, json.dumps(record) + "\n")
             except OSError as error:
                 raise Broken(f"{self._file} cannot be written: {error}") from error
+
+
+def _nowhere(goal: str) -> socket.socket:
+    raise Refused(f"Nothing runs here that {goal[:64]!r} could be carried to.")
 
 
 def _obeyed(old: Guest | None, spec: GuestSpec) -> None:

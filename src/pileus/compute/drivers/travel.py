@@ -12,22 +12,24 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pileus.compute.driver import GuestSpec, ImageFiles
+from pileus.compute.driver import GuestSpec, ImageFiles, Landing
 from pileus.core.backend import Broken, Refused
 
 _DISK = re.compile(r"disk(\.[A-Za-z0-9_-]{1,32})?")
 _BASE = re.compile(r"disk(\.[A-Za-z0-9_-]{1,32})?\.base-(?P<image>[A-Za-z0-9_-]{1,64})\.[a-z0-9]+")
 _MADE = {"disk.config"}  # made anew by every host
+# What a guest that runs must find as it was: it may have read half of it; and what it has written.
+_READ = {"disk.config", "console.log"}
 _PIECE = 1 << 20
 _COMING, _CAME = "coming", "came-"
 
 
-def leaving(folder: Path) -> list[tuple[str, int]]:
-    """Names and bytes of the files that hold the disks."""
+def leaving(folder: Path, live: bool = False) -> list[tuple[str, int]]:
+    """Names and bytes of the files that hold the disks; of what the guest reads, for a live one."""
     return [
         (file.name, file.stat().st_size)
         for file in sorted(folder.iterdir() if folder.exists() else ())
-        if _fits(file.name) and file.is_file()
+        if (_fits(file.name) or (live and file.name in _READ)) and file.is_file()
     ]
 
 
@@ -77,11 +79,7 @@ def arrive(
         for name, pieces in files:
             if not _fits(name):
                 raise Refused(f"{name[:100]!r} is no disk's file.")
-            with (coming / name).open("xb") as file:
-                for piece in pieces:
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
+            _write(coming / name, pieces)
         _link_bases(coming, spec, images)
         coming.replace(came)
         _settle(folder, came)
@@ -91,11 +89,55 @@ def arrive(
         shutil.rmtree(coming, ignore_errors=True)
 
 
-def _link_bases(folder: Path, spec: GuestSpec, images: ImageFiles) -> None:
+def prepare(folder: Path, landing: Landing, spec: GuestSpec, images: ImageFiles) -> None:
+    """Put into the empty folder what a guest that runs is to find there, but for its disks.
+
+    Raises Refused, Broken, and what fetching raises.
+    """
+    wanted = [
+        name
+        for name, size in landing.files
+        if name in _READ or (_BASE.fullmatch(name) and wants(images, name, size))
+    ]
+    try:
+        folder.mkdir(parents=True)
+        for name, pieces in landing.fetch(wanted):
+            _write(folder / name, pieces)
+    except OSError as error:
+        raise Broken(f"Guest {spec.id} cannot be taken over in {folder}: {error}") from error
+    _link_bases(folder, spec, images, live=True)
+
+
+def came(folder: Path, move: str) -> None:
+    """Write down that a guest that runs has come whole by this move. Raises Broken."""
+    try:
+        (folder / f"{_CAME}{_word(move)}").mkdir(exist_ok=True)
+        _sync(folder)
+    except OSError as error:
+        raise Broken(f"{folder} cannot be written: {error}") from error
+
+
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
+    with path.open("xb") as file:
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    at = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(at)
+    finally:
+        os.close(at)
+
+
+def _link_bases(folder: Path, spec: GuestSpec, images: ImageFiles, live: bool = False) -> None:
     """Put images that did not travel under the disks that stand on them. Raises Refused, Broken."""
     for disk in spec.disks:
         there = any(folder.glob(f"{disk.name}.base-*"))
-        if disk.image is None or there or not (folder / disk.name).exists():
+        if disk.image is None or there or not (live or (folder / disk.name).exists()):
             continue
         source, form = images.path(disk.image)
         base = folder / f"{disk.name}.base-{_word(disk.image)}.{form}"

@@ -34,13 +34,14 @@ class Bridge:
                 self._told.notify_all()
 
     def attach(self, device: str, kind: str, port_id: str, mac: str, **more: str) -> None:
-        """Plug the device in as this logical port. `more` is kept with it under pileus:<name>."""
-        marks = {
-            "iface-id": port_id,
-            "iface-status": "active",
-            "attached-mac": mac,
-            OWNER: kind,
-        } | {f"pileus:{name}": value for name, value in more.items()}
+        """Plug the device in as this logical port. `more` is kept with it under pileus:<name>.
+
+        Without a port it is in the bridge, and nobody's; one that is a port's already stays so.
+        """
+        marks = {"attached-mac": mac, OWNER: kind}
+        marks |= {f"pileus:{name}": value for name, value in more.items()}
+        if port_id:
+            marks |= {"iface-id": port_id, "iface-status": "active"}
 
         def work(txn: Any) -> None:
             bridge = self._find("Bridge", self._name)
@@ -51,7 +52,8 @@ class Bridge:
                 )
             for port, interface in self._ours():
                 # A port is in one place: a device of before must not hold its name.
-                if port.name != device and interface.external_ids.get("iface-id") == port_id:
+                held = interface.external_ids.get("iface-id")
+                if port_id and port.name != device and held == port_id:
                     self._unhook(port)
             interface = self._find("Interface", device)
             if interface is None:

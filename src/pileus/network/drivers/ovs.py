@@ -34,6 +34,13 @@ class OvsHostNetwork:
         ensure_tap(tap, mtu, whole_checksums=self._userspace)
         self._bridge.attach(tap, "guest", port_id, mac)
 
+    def reserve(self, port_id: str, tap: str, mac: str, mtu: int) -> None:
+        """Make the tap and join it to the bridge, as no port that OVN knows of."""
+        if not exists(tap):
+            self._bridge.detach(tap)
+        ensure_tap(tap, mtu, whole_checksums=self._userspace)
+        self._bridge.attach(tap, "guest", "", mac, reserved=port_id)
+
     def unplug(self, port_id: str, tap: str) -> None:
         """Take the tap from the bridge and from the host; not there is fine."""
         self._bridge.detach(tap)
@@ -42,7 +49,10 @@ class OvsHostNetwork:
     def plugged(self) -> Mapping[str, str]:
         """Ports on this host's bridge → their tap."""
         guests = self._bridge.attached("guest")
-        return {marks["iface-id"]: device for device, marks in guests.items()}
+        return {
+            marks.get("iface-id") or marks["pileus:reserved"]: device
+            for device, marks in guests.items()
+        }
 
     def serve_metadata(self, network_id: str, port_id: str, mac: str, cidrs: Sequence[str]) -> None:
         """Answer 169.254.169.254 and the addresses of `cidrs`, port 80, inside the network."""

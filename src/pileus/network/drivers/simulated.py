@@ -239,6 +239,12 @@ class SimulatedHostNetwork:
             self._taps[port_id] = tap
         self._network.plugged(port_id, self._host)
 
+    def reserve(self, port_id: str, tap: str, mac: str, mtu: int) -> None:
+        """The port will be on this host."""
+        self.faults.meet("reserve")
+        with self._lock:
+            self._taps[port_id] = tap
+
     def unplug(self, port_id: str, tap: str) -> None:
         """The port is on no host, unless another one has plugged it meanwhile."""
         self.faults.meet("unplug")

@@ -1,0 +1,189 @@
+"""What drivers promise of guests that go on at another host while they run."""
+
+import ctypes
+import shutil
+import socket
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from killed import Images
+
+from pileus.agent.moves import Moves
+from pileus.compute.driver import ComputeDriver, Disk, GuestSpec, HandOver
+from pileus.compute.drivers.simulated import SimulatedCompute
+from pileus.core.backend import Broken, Refused
+
+_NEW_NAME = 0x04000000  # CLONE_NEWUTS
+
+
+@dataclass
+class Host:
+    """One of two hosts: its driver, and its agent's moves."""
+
+    driver: Any
+    hand_over: HandOver
+    moves: Moves
+    instances: Path
+    daemon: Any = None
+
+    def again(self) -> None:
+        """The agent's process dies, and another one starts."""
+        self.moves.close()
+        self.moves = Moves(self.driver, lambda: "127.0.0.1", self.hand_over)
+
+    def power(self, guest: str) -> str:
+        found: ComputeDriver = self.driver
+        return next((one.power for one in found.observe() if one.id == guest), "absent")
+
+
+@dataclass
+class Pair:
+    """A guest's two hosts."""
+
+    first: Host
+    second: Host
+    spec: GuestSpec
+    move: str
+
+    @property
+    def there(self) -> GuestSpec:
+        """The guest as the second host is asked for it."""
+        return replace(self.spec, generation=self.spec.generation + 1)
+
+    def offer(self) -> dict[str, Any]:
+        """Offer the guest; what the second host is told."""
+        secret = "secret"
+        told = self.first.moves.offer(self.spec.id, secret, self.spec.generation)
+        return {**told, "move": self.move, "secret": secret, "live": True}
+
+    def powers(self) -> tuple[str, str]:
+        return self.first.power(self.spec.id), self.second.power(self.spec.id)
+
+
+def _under(name: str, work: Callable[[], object]) -> None:
+    """Do it under another host name: libvirt migrates from host to host only."""
+
+    def go() -> None:
+        assert ctypes.CDLL(None).unshare(_NEW_NAME) == 0
+        socket.sethostname(name)
+        work()
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    thread.join()
+
+
+def _simulated(home: Path, name: str) -> Host:
+    driver = SimulatedCompute(name, Images(home), file=home / name)
+    return Host(driver, driver, Moves(driver, lambda: "127.0.0.1", driver), home / "none")
+
+
+def _real(home: Path, name: str) -> Host:
+    from pileus.compute.drivers.libvirt import LibvirtCompute
+    from pileus.host.libvirtd import Libvirtd
+
+    daemon = Libvirtd(home / name / "state")
+    (home / name).mkdir()
+    _under(name, daemon.start)
+    instances = home / name / "instances"
+    driver = LibvirtCompute(daemon.uri, instances, Images(home), "tcg", True, name, grace=0)
+    moves = Moves(driver, lambda: "127.0.0.1", driver.live)
+    return Host(driver, driver.live, moves, instances, daemon)
+
+
+@pytest.fixture(params=["simulated", pytest.param("libvirt", marks=pytest.mark.real)])
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    home = Path(tempfile.mkdtemp(prefix="pl"))
+    (home / "blank").write_bytes(bytes(1 << 20))
+    make = _simulated if request.param == "simulated" else _real
+    hosts = [make(home, name) for name in ("one", "two")]
+    spec = GuestSpec(
+        str(uuid.uuid4()), "one", 1, 1, 64, (Disk("disk", 1, "blank"), Disk("disk.eph0", 1)), (),
+        config_drive={"openstack/latest/meta_data.json": "{}"},
+    )  # fmt: skip
+    hosts[0].driver.ensure(spec)
+    yield Pair(hosts[0], hosts[1], spec, str(uuid.uuid4()))
+    for host in hosts:
+        host.moves.close()
+        host.driver.remove(spec.id)
+        assert host.driver.observe() == []
+        if host.daemon is not None:
+            assert not list(host.instances.glob("*"))
+            assert not list(host.daemon.socket.parent.glob("l*s-*"))
+            host.daemon.kill_guests()
+            host.daemon.uninstall()
+    shutil.rmtree(home)
+
+
+def test_a_guest_goes_on_elsewhere(pair: Pair) -> None:
+    first, second, spec = pair.first, pair.second, pair.spec
+
+    second.moves.fetch(pair.there, pair.offer())
+
+    # The second one waits for its wish, and the first one never runs it again for the old one.
+    assert pair.powers()[1] in ("paused", "shutoff")
+    assert first.driver.ensure(spec).power == "shutoff"
+    assert first.hand_over.handed(spec.id, spec.generation)
+    assert second.driver.ensure(pair.there).power == "running"
+    assert pair.powers() == ("shutoff", "running")
+    second.moves.fetch(pair.there, pair.offer())  # it is here
+    assert second.driver.ensure(pair.there).power == "running"
+    first.driver.remove(spec.id)
+
+
+def test_a_newer_generation_runs_again_where_it_was(pair: Pair) -> None:
+    pair.second.moves.fetch(pair.there, pair.offer())
+    pair.second.driver.remove(pair.spec.id)
+
+    back = pair.first.driver.ensure(replace(pair.spec, generation=3))
+
+    assert (back.power, back.generation) == ("running", 3)
+    assert not pair.first.hand_over.handed(pair.spec.id, 3)
+
+
+def test_one_that_is_not_offered_is_not_given(pair: Pair) -> None:
+    origin = pair.offer()
+
+    with pytest.raises(Broken):
+        pair.second.moves.fetch(pair.there, origin | {"secret": "other"})
+    pair.first.moves.withdraw(pair.spec.id)
+    with pytest.raises(Broken):
+        pair.second.moves.fetch(pair.there, origin)
+
+    assert pair.powers() == ("running", "absent")
+
+
+def test_an_older_generation_is_not_handed_over(pair: Pair) -> None:
+    origin = pair.offer()
+    pair.first.driver.ensure(replace(pair.spec, generation=2))
+
+    with pytest.raises(Broken, match="generation 1"):
+        pair.second.moves.fetch(pair.there, origin)
+
+    assert pair.powers() == ("running", "absent")
+
+
+def test_one_that_came_whole_goes_on_though_the_word_of_it_was_lost(pair: Pair) -> None:
+    def lost(_: str) -> None:
+        raise OSError("the cable was cut")
+
+    pair.first.moves.parted = lost
+    with pytest.raises(Broken):
+        pair.second.moves.fetch(pair.there, pair.offer())
+    assert "running" not in pair.powers()
+
+    pair.first.again()
+    pair.second.again()
+    assert pair.first.driver.ensure(pair.spec).power == "shutoff"
+    pair.second.moves.fetch(pair.there, pair.offer())
+
+    assert pair.second.driver.ensure(pair.there).power == "running"
+    assert pair.powers() == ("shutoff", "running")

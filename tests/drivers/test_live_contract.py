@@ -5,10 +5,8 @@ import shutil
 import socket
 import tempfile
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from killed import Images
 from pileus.agent.moves import Moves
 from pileus.compute.driver import ComputeDriver, Disk, GuestSpec, HandOver
 from pileus.compute.drivers.simulated import SimulatedCompute
-from pileus.core.backend import Broken, Refused
+from pileus.core.backend import Broken
 
 _NEW_NAME = 0x04000000  # CLONE_NEWUTS
 

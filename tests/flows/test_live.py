@@ -77,6 +77,10 @@ def test_an_aborted_live_migration_leaves_the_server_where_it_was(
     number = world.call("GET", f"/servers/{server_id}/migrations")[1]["migrations"][0]["id"]
 
     assert world.call("DELETE", f"/servers/{server_id}/migrations/{number}")[0] == 202
+    world.app.engine.settle()
+    second.alive = False  # the first one hears of it before the second one calls for the guest
+    world.act()
+    second.alive = True
     world.settle()
 
     assert (show(world, server_id)["status"], host_of(world, server_id)) == ("ACTIVE", "host-1")
@@ -84,6 +88,26 @@ def test_an_aborted_live_migration_leaves_the_server_where_it_was(
     assert world.machine.compute._guests[server_id].boots == 1  # type: ignore[attr-defined]
     assert statuses(world, server_id) == ["cancelled"]
     assert world.call("DELETE", f"/servers/{server_id}/migrations/{number}")[0] == 400
+    clean(world)
+
+
+def test_an_abort_that_comes_after_the_hand_over_changes_nothing(
+    world: World, second: Second
+) -> None:
+    server_id = move(world, made(world))
+    world.app.engine.settle()
+    world.act()
+    world.app.engine.settle()
+    second.act()
+    assert running(world, second) == [SECOND]
+    number = world.call("GET", f"/servers/{server_id}/migrations")[1]["migrations"][0]["id"]
+
+    assert world.call("DELETE", f"/servers/{server_id}/migrations/{number}")[0] == 202
+    world.settle()
+
+    assert (show(world, server_id)["status"], host_of(world, server_id)) == ("ACTIVE", SECOND)
+    assert running(world, second) == [SECOND]
+    assert statuses(world, server_id) == ["completed"]
     clean(world)
 
 

@@ -11,14 +11,13 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 
 from pileus.host.place import Place
 
-from .machines import Host, machines
-from .site import Site, until
+from .site import until
+from .world import World, a_world
 
 FULL = os.environ.get("PILEUS_HOSTS") == "full"
 HOSTS = 3 if FULL else 2
@@ -28,43 +27,10 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 full = pytest.mark.skipif(not FULL, reason="PILEUS_HOSTS=full runs it")
 
 
-@dataclass
-class World:
-    """What the tests share: a guest on every host."""
-
-    site: Site
-    network: str = ""
-    rules: dict[str, str] = field(default_factory=dict)
-    servers: dict[str, str] = field(default_factory=dict)  # host → server
-    inside: dict[str, str] = field(default_factory=dict)  # host → its guest's fixed address
-    outside: dict[str, str] = field(default_factory=dict)  # host → its guest's floating address
-
-    @property
-    def hosts(self) -> list[Host]:
-        return self.site.machines.hosts
-
-    @property
-    def far(self) -> Host:
-        """A host that is not the control plane's."""
-        return self.hosts[1]
-
-    def reached(self, host: Host) -> bool:
-        """Whether the guest of the host answers at its floating address, with its own name."""
-        return f"on-{host.name}" in self.site.ssh(self.outside[host.name], "hostname")
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with machines(tmp_path_factory.mktemp("hosts")) as made:
-        site = Site(made)
-        try:
-            site.up()
-            for _ in range(HOSTS - 1):
-                site.host()
-            site.log_in()
-            yield World(site)
-        finally:
-            site.close()
+    with a_world(tmp_path_factory.mktemp("hosts"), HOSTS) as made:
+        yield made
 
 
 def test_hosts_join(world: World) -> None:
@@ -76,39 +42,11 @@ def test_hosts_join(world: World) -> None:
 
 
 def test_a_guest_starts_on_every_host(world: World) -> None:
-    site = world.site
-    net = "/network/v2.0"
-    group = site.make(f"{net}/security-groups", "security_group", name="hosts")["id"]
-    rules = {"icmp": {"protocol": "icmp"}, "ssh": {"protocol": "tcp", "port_range_min": 22}}
-    for name, words in rules.items():
-        more = {"port_range_max": words["port_range_min"]} if len(words) > 1 else {}
-        values = {"security_group_id": group, "direction": "ingress", **words, **more}
-        rule = site.make(f"{net}/security-group-rules", "security_group_rule", **values)
-        world.rules[name] = str(rule["id"])
-    world.network = site.make(f"{net}/networks", "network", name="hosts")["id"]
-    subnet = {"network_id": world.network, "ip_version": 4, "cidr": "10.60.0.0/24"}
-    made = site.make(f"{net}/subnets", "subnet", **subnet)
-    public = site.call("GET", f"{net}/networks?name=public")["networks"][0]["id"]
-    gateway = {"network_id": public}
-    router = site.make(f"{net}/routers", "router", name="r", external_gateway_info=gateway)
-    add = {"subnet_id": made["id"]}
-    site.call("PUT", f"{net}/routers/{router['id']}/add_router_interface", add)
-    key = site.key.with_suffix(".pub").read_text()
-    site.make("/compute/v2.1/os-keypairs", "keypair", name="k", type="ssh", public_key=key)
-
+    world.open()
     for host in world.hosts:
-        words = {"key_name": "k", "security_groups": [{"name": "hosts"}]}
-        world.servers[host.name] = site.server(f"on-{host.name}", host, world.network, **words)
-    for host in world.hosts:
-        shown = site.active(world.servers[host.name])
+        shown = world.begin(host)
         assert shown["OS-EXT-SRV-ATTR:host"] == host.name
-        port = site.port(shown["id"])
-        assert port["status"] == "ACTIVE"
-        world.inside[host.name] = port["fixed_ips"][0]["ip_address"]
-        values = {"floating_network_id": public, "port_id": port["id"]}
-        floating = site.make(f"{net}/floatingips", "floatingip", **values)
-        world.outside[host.name] = floating["floating_ip_address"]
-        assert len(site.domains(host)) == 1
+        assert len(world.site.domains(host)) == 1
 
 
 def test_every_guest_is_reached_by_ssh_at_its_floating_address(world: World) -> None:

@@ -38,6 +38,7 @@ def live_migrate(ctx: Context) -> object:
     if name:
         target(ctx, server, name)
     migration = moving(ctx, server, server.flavor, server.disks, "live-migration", name)
+    _alike(ctx, migration)
     close(ctx.tx, migration, "preparing")
     instance_action.begin(ctx, server, "live-migration", "compute_live_migration")
     ctx.tx.change(server, task_state="migrating", updated_at=ctx.tx.now)
@@ -51,11 +52,19 @@ def _check(ctx: Context, server: Server, body: dict[str, Any]) -> None:
             f"Host {server.host} has no storage that other hosts share: block_migration must be"
             " true or auto."
         )
-    host = ctx.tx.get(ComputeHost, host_id(str(server.host)))
-    if host is not None and host.hypervisor_type != "simulated":
+
+
+def _alike(ctx: Context, migration: Migration) -> None:
+    """A guest that runs finds the same machine at the other host, or cannot go on there."""
+    here = ctx.tx.get(ComputeHost, host_id(migration.source_host))
+    there = ctx.tx.get(ComputeHost, host_id(migration.dest_host))
+    if here is None or there is None:
+        return
+    one, other = (f"{host.accelerator}, {host.arch}, {host.cpu_model}" for host in (here, there))
+    if one != other:
         raise BadRequest(
-            f"Host {server.host} ({host.hypervisor_type}) cannot hand over a guest that runs:"
-            " `migrate` moves it while it is off."
+            f"A guest that runs cannot go on from host {here.host} ({one}) to {there.host}"
+            f" ({other}): `migrate` moves it while it is off."
         )
 
 

@@ -3,16 +3,19 @@
 The first host offers disks and guest; the second fetches them, and when it has everything asks the
 first to stop its own. The first does so for good (its driver obeys only a newer generation from
 then on) before it answers, and only then does the second start: so never both run, whichever of
-them dies. Abort and failure before that moment leave the guest as it is; after it, the guest is
-started again on the first host as after a loss of power.
+them them dies. Failure before that moment leaves the guest as it is; after it, the guest is started
+again on the first host as after a loss of power. An abort asks the first host to take its offer
+back: what it then says tells whether the guest is still there, and if not, the migration goes on.
 """
 
 from ... import network, placement
 from ...core import desired
+from ...core.db import Tx
 from ...core.flow import Failed, Flow, Run, Step, Wait
 from .. import instance_action
 from ..host import host_id
-from ..migration import close, settle
+from ..migration import Migration, close, settle
+from ..server import Server
 from .create import GUEST, POLL, fail, server_of
 from .move import check_of, depart, gone_from, secret_of, stay, wanted_of
 from .resize import WANTED, migration_of
@@ -44,7 +47,6 @@ def receive(run: Run) -> Wait | None:
     tx, server, migration = run.tx, server_of(run), migration_of(run)
     target, power = migration.dest_host, WANTED[migration.old_vm_state]
     if server.host != target and migration.status != ABORTING:
-        network.bind_ports(tx, server.id, target)
         tx.change(server, host=target, generation=server.generation + 1, updated_at=tx.now)
     row = desired.find(tx, target, GUEST, server.id)
     found = desired.settled(tx, migration.source_host, GUEST, server.id)
@@ -60,11 +62,30 @@ def receive(run: Run) -> Wait | None:
     state = None if row is None else desired.settled(tx, target, GUEST, server.id)
     if state is None:
         if migration.status == ABORTING:
-            raise Failed("The live migration was aborted.")
+            _take_back(tx, server, migration)
         return Wait(POLL)
     check_of(server, target, state, power)
+    # Not before: until then the ports are up where they were.
+    network.bind_ports(tx, server.id, target)
     close(tx, migration, "post-migrating")
     return None
+
+
+def _take_back(tx: Tx, server: Server, migration: Migration) -> None:
+    """Withdraw the offer. Raises Failed once the first host has said that the guest is there."""
+    source = migration.source_host
+    row = desired.find(tx, source, GUEST, server.id)
+    if row is None or row.spec is None:
+        raise Failed(f"Instance {server.id} has no guest on host {source}.")
+    spec = {key: value for key, value in row.spec.items() if key not in ("offer", "live")}
+    state = wanted_of(tx, source, server.id, spec)
+    if state is None:
+        return
+    if not state.get("error") and state.get("power") == WANTED[migration.old_vm_state]:
+        raise Failed("The live migration was aborted.")
+    # It came too late: the other host has the guest, or needs a word to know that it has.
+    wanted_of(tx, source, server.id, spec | {"offer": secret_of(tx, migration), "live": True})
+    close(tx, migration, "running")
 
 
 def let_go(run: Run) -> Wait | None:

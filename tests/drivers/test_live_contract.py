@@ -5,8 +5,10 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,9 @@ import pytest
 from killed import Images
 
 from pileus.agent.moves import Moves
-from pileus.compute.driver import ComputeDriver, Disk, GuestSpec, HandOver
+from pileus.compute.driver import ComputeDriver, Disk, GoesOnHere, GuestSpec, HandOver, Landing
 from pileus.compute.drivers.simulated import SimulatedCompute
-from pileus.core.backend import Broken
+from pileus.core.backend import Broken, Busy
 
 _NEW_NAME = 0x04000000  # CLONE_NEWUTS
 
@@ -185,3 +187,103 @@ def test_one_that_came_whole_goes_on_though_the_word_of_it_was_lost(pair: Pair) 
 
     assert pair.second.driver.ensure(pair.there).power == "running"
     assert pair.powers() == ("shutoff", "running")
+
+
+class Cable:
+    """Joins the two drivers without agents, until it is cut at a word of the two libvirtds."""
+
+    def __init__(self, pair: Pair, word: int = 0, late: bool = False) -> None:
+        """word: the procedure at which it is cut; late: at the answer, when it was carried out."""
+        self._pair, self._word, self._late = pair, word, late
+        self._ends: list[socket.socket] = []
+
+    def land(self) -> None:
+        """One try to take the guest over."""
+        first, spec = self._pair.first.driver, self._pair.spec
+
+        def fetch(names: Any) -> Iterator[Any]:
+            for name in names:
+                with first.read(spec.id, name) as pieces:
+                    yield name, pieces
+
+        def resume(landed: bool, connect: Callable[[str], socket.socket]) -> None:
+            def carry(goal: str, near: socket.socket) -> None:
+                far = connect(goal)
+                self._ends += [near, far]
+                for one, other, answer in ((near, far, False), (far, near, True)):
+                    words = goal == "rpc" and answer == self._late
+                    threading.Thread(target=self._pass, args=(one, other, words)).start()
+
+            first.live.hand_over(spec.id, spec.generation, landed, carry)
+
+        files, told = first.leaving(spec.id, live=True), first.live.definition(spec.id)
+        landing = Landing(self._pair.move, files, told, fetch, resume)
+        self._pair.second.driver.live.land(self._pair.there, landing)
+
+    def _pass(self, source: socket.socket, goal: socket.socket, words: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 20):
+                if words and int.from_bytes(data[12:16]) == self._word:
+                    break
+                goal.sendall(data)
+        for end in self._ends if words and self._word else (source, goal):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+real = pytest.mark.parametrize(
+    "pair", [pytest.param("libvirt", marks=pytest.mark.real)], indirect=True
+)
+
+
+@real
+@pytest.mark.parametrize("word", [303, 306])
+def test_a_cable_that_is_cut_before_libvirts_word_leaves_the_guest_where_it_was(
+    pair: Pair, word: int
+) -> None:
+    with pytest.raises((Busy, Broken)):
+        Cable(pair, word).land()
+
+    assert pair.powers() == ("running", "absent")
+    Cable(pair).land()
+    assert pair.second.driver.ensure(pair.there).power == "running"
+    assert pair.powers() == ("shutoff", "running")
+
+
+@real
+def test_what_has_come_is_thrown_away_when_the_guest_goes_on_where_it_was(pair: Pair) -> None:
+    """libvirt at the first host does not hear that the guest has come, and lets its own run."""
+    with pytest.raises((Busy, Broken)):
+        Cable(pair, 306, late=True).land()
+    assert pair.powers() == ("running", "paused")
+
+    with pytest.raises(GoesOnHere):
+        Cable(pair).land()
+    assert pair.powers() == ("running", "absent")
+
+    Cable(pair).land()
+    assert pair.second.driver.ensure(pair.there).power == "running"
+    assert pair.powers() == ("shutoff", "running")
+
+
+@real
+def test_one_that_is_called_back_goes_on(pair: Pair) -> None:
+    origin, live = pair.offer(), pair.first.driver.live
+    problems: list[Exception] = []
+
+    def fetch() -> None:
+        try:
+            pair.second.moves.fetch(pair.there, origin)
+        except Exception as problem:
+            problems.append(problem)
+
+    thread = threading.Thread(target=fetch)
+    thread.start()
+    while live.leaving(pair.spec.id) is None:
+        time.sleep(0.01)
+    pair.first.moves.withdraw(pair.spec.id)
+    thread.join()
+
+    assert [type(one) for one in problems] == [Broken]
+    assert pair.powers() == ("running", "absent")
+    assert pair.first.driver.ensure(pair.spec).power == "running"

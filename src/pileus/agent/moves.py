@@ -82,6 +82,7 @@ class Moves:
             self._offers.pop(guest_id, None)
             road = self._roads.get(guest_id)
         if road is not None and self._hand_over is not None:
+            road.cut()
             self._hand_over.call_back(guest_id)
             road.ended.wait()
         with self._lock:
@@ -222,6 +223,7 @@ class Moves:
                     _heard(caller.wire)
         finally:
             if not road.ended.is_set():  # the other host is gone: the guest is not to go there
+                road.cut()
                 driver.call_back(guest_id)
             worker.join()
         if problems:

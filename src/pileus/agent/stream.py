@@ -112,14 +112,18 @@ class Road:
         with self._lock:
             return self._waiting.pop(number, None)
 
-    def close(self) -> None:
-        """The hand-over has ended: end every connection."""
+    def cut(self) -> None:
+        """End every connection, so that what waits for the other host does so no more."""
         with self._lock:
             self._closed = True
             waiting, self._waiting = self._waiting, {}
         for near in waiting.values():
             near.close()
         end(self._open)
+
+    def close(self) -> None:
+        """The hand-over has ended."""
+        self.cut()
         self.ended.set()
         self._asked.put(None)
 

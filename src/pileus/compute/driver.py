@@ -215,7 +215,10 @@ class HandOver(Protocol):
         ...
 
     def call_back(self, guest_id: str) -> None:
-        """End a hand-over that is under way, either way, and return when it has ended."""
+        """End a hand-over that is under way, either way, and return when it has ended.
+
+        What it has carried to the other host ends before.
+        """
         ...
 
     def handed(self, guest_id: str, generation: int) -> bool:

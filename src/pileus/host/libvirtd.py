@@ -134,8 +134,11 @@ class Libvirtd:
         record = self._home / "mount-points"
         if record.exists():
             for folder in record.read_text().split():
-                with contextlib.suppress(OSError):  # somebody else uses it by now
-                    Path(folder).rmdir()
+                # A folder that another cloud's libvirtd covers can be removed, and its cover with
+                # it, which that libvirtd would not survive.
+                if not _covered(folder):
+                    with contextlib.suppress(OSError):  # somebody else uses it by now
+                        Path(folder).rmdir()
             record.unlink()
 
     def _write(self) -> None:
@@ -159,18 +162,31 @@ class Libvirtd:
             (self._home / name).write_text("".join(lines))
         etc = self._home / "etc"
         (etc / "qemu.conf").write_text(_QEMU_CONF)
-        identity = uuid.uuid5(uuid.NAMESPACE_URL, f"file://{self.place.state}")
+        identity = self._home / "host-uuid"
+        if not identity.exists():  # no two hosts may have the same: guests move between them
+            new = identity.with_suffix(".new")
+            new.write_text(str(uuid.uuid4()))
+            new.replace(identity)
         (etc / "libvirtd.conf").write_text(
             f'unix_sock_dir = "{self.socket.parent}"\n'
             'unix_sock_rw_perms = "0700"\n'
             'unix_sock_ro_perms = "0700"\n'
             'auth_unix_ro = "none"\n'
             'auth_unix_rw = "none"\n'
-            f'host_uuid = "{identity}"\n'
+            f'host_uuid = "{identity.read_text()}"\n'
             "log_level = 3\n"
             'log_outputs = "3:stderr"\n'
             "audit_level = 0\n"
         )
+
+
+def _covered(folder: str) -> bool:
+    """Whether a process of this machine has something mounted there."""
+    for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
+        with contextlib.suppress(OSError):
+            if any(line.split(" ")[4] == folder for line in mounts.read_text().splitlines()):
+                return True
+    return False
 
 
 def _guest_name(words: list[bytes]) -> str | None:

@@ -119,6 +119,7 @@ class LibvirtCompute:
                     raise Refused(f"Domain {guest_id} on this host was not made by Pileus.")
                 destroy(domain)
                 undefine(domain)
+            self.live.forget(guest_id)
             self._overlays.remove(guest_id)
 
     def observe(self) -> Sequence[Observation]:

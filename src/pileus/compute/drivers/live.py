@@ -88,9 +88,16 @@ class Live:
                 raise Busy(f"Guest {spec.id} is called back.")
         elif mark.generation >= spec.generation:
             return Observation(spec.id, "shutoff", mark.generation, mark.reboots), mark
+        self.forget(spec.id)
         mark = replace(mark, leaving=0, generation=spec.generation)
         write_mark(domain, mark)
         return None, mark
+
+    def forget(self, guest_id: str) -> None:
+        """Take away what a process that has died left of a move of this guest."""
+        for what in ("leaves", "lands"):
+            for goal in _GOALS:
+                self._socket(what, guest_id, goal).unlink(missing_ok=True)
 
     def definition(self, guest_id: str) -> str:
         """The domain as the guest finds its devices in it."""
@@ -175,12 +182,15 @@ class Live:
                 del self._leaving[guest_id]
 
     def call_back(self, guest_id: str) -> None:
-        """Have libvirt end the migration, until it has ended."""
+        """Have libvirt end the migration, until it has ended.
+
+        An emulator that waits for the other host answers nothing: connections are cut before.
+        """
         while self.leaving(guest_id) is not None:
             # It may not have begun, and near its end it cannot be stopped any more.
             with suppress(libvirt.libvirtError, Busy, Broken):
                 domain = self._connection.lookup(guest_id)
-                if domain is not None and _migrates(domain):
+                if domain is not None:
                     domain.abortJob()
             time.sleep(_LOOK)
 
@@ -234,8 +244,7 @@ class Live:
                     self._discard(guest_id)
                 raise
             travel.came(self._overlays.folder(guest_id), landing.move)
-            for goal in _GOALS:
-                self._socket("lands", guest_id, goal).unlink(missing_ok=True)
+            self.forget(guest_id)
 
     def _whole(self, domain: Any, spec: GuestSpec, landing: Landing) -> bool:
         """Whether all of the guest has come by this move, and it has not run here."""
@@ -294,8 +303,7 @@ class Live:
         if domain is not None:
             destroy(domain)
             undefine(domain)
-        for goal in _GOALS:
-            self._socket("lands", guest_id, goal).unlink(missing_ok=True)
+        self.forget(guest_id)
         self._overlays.remove(guest_id)
 
     @property

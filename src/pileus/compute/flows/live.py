@@ -3,7 +3,7 @@
 The first host offers disks and guest; the second fetches them, and when it has everything asks the
 first to stop its own. The first does so for good (its driver obeys only a newer generation from
 then on) before it answers, and only then does the second start: so never both run, whichever of
-them them dies. Failure before that moment leaves the guest as it is; after it, the guest is started
+them dies. Failure before that moment leaves the guest as it is; after it, the guest is started
 again on the first host as after a loss of power. An abort asks the first host to take its offer
 back: what it then says tells whether the guest is still there, and if not, the migration goes on.
 """

@@ -55,8 +55,8 @@ test-postgresql: env databases ## The API, core, agent and flow tests on Postgre
 test-real: host ## The tests of the real drivers (root)
 	$(BIN)/python -m pytest -m real
 
-hosts: host ## Three hosts in namespaces: guests across them, kills, cuts (root, four minutes)
-	PILEUS_HOSTS=full $(BIN)/python -m pytest tests/hosts --durations=5
+hosts: host ## Three hosts in namespaces: guests across them, moves, kills, cuts (root, ten minutes)
+	PILEUS_HOSTS=full $(BIN)/python -m pytest tests/hosts tests/drivers/test_live_contract.py --durations=5
 
 faults: env ## Crash every flow at every line (the whole campaign)
 	PILEUS_FAULTS=full $(BIN)/python -m pytest tests/flows -s -o timeout=1800

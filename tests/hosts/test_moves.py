@@ -144,6 +144,11 @@ def test_a_guest_migrates_while_it_is_off(guest: Traveller, end: str) -> None:
 
 def test_a_guest_goes_on_at_another_host(guest: Traveller) -> None:
     source, goal = guest.host, guest.goal
+    # An interface that came while it ran is elsewhere in it than one that it had from the start.
+    wish = {"net_id": guest.world.network}
+    path = f"/compute/v2.1/servers/{guest.server}/os-interface"
+    guest.site.call("POST", path, {"interfaceAttachment": wish})
+    guest.becomes("ACTIVE")
     boot = guest.ssh(BOOT)
     guest.ssh("echo before >/root/kept; (while sleep 1; do date >>/root/dates; done) & echo done")
     heard: list[str] = []
@@ -253,3 +258,18 @@ def test_whatever_is_killed_the_guest_runs_once(guest: Traveller, killed: str) -
     assert not any(twice)
     assert (guest.ssh(BOOT), guest.ssh("md5sum /big")) == (boot, big)
     guest.at_rest()
+
+
+def test_a_guest_that_is_deleted_on_its_way_is_gone(guest: Traveller) -> None:
+    site, source = guest.site, guest.host
+    guest.live(guest.goal)
+    _under_way(guest, source)
+
+    site.call("DELETE", f"/compute/v2.1/servers/{guest.server}")
+
+    until(lambda: guest.server not in site.servers(), "the server to be gone")
+    for host in guest.world.hosts[1:]:
+        assert site.domains(host) == []
+        assert site.plugged(host) == []
+        assert list((host.state / "instances").glob("*-*")) == []
+    assert site.audited() == []

@@ -10,10 +10,12 @@ is off with this mark goes on elsewhere. As long as it is here at all, it goes o
 come at the other host stands still until this one has said that its own is gone.
 """
 
+import json
 import logging
 import socket
 import threading
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -100,12 +102,17 @@ class Live:
                 self._socket(what, guest_id, goal).unlink(missing_ok=True)
 
     def definition(self, guest_id: str) -> str:
-        """The domain as the guest finds its devices in it."""
+        """The domain as the guest finds its devices in it, and this host's processor."""
         with said_plainly(f"describe guest {guest_id}"):
             domain = self._connection.lookup(checked(guest_id))
             if domain is None:
                 raise Refused(f"There is no guest {guest_id} on this host.")
-            return str(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_MIGRATABLE))
+            found = str(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_MIGRATABLE))
+            return json.dumps({"domain": found, "processor": self._processor()})
+
+    def _processor(self) -> str:
+        processor = ET.fromstring(self._connection.get().getCapabilities()).find("host/cpu")  # noqa: S314
+        return "" if processor is None else ET.tostring(processor, encoding="unicode")
 
     def handed(self, guest_id: str, generation: int) -> bool:
         """Whether it is off, and was being handed over under this generation or a newer one."""
@@ -260,6 +267,9 @@ class Live:
     def _prepare(self, spec: GuestSpec, landing: Landing) -> None:
         """Everything but what is in the guest's memory and on its disks."""
         guest_id, folder = spec.id, self._overlays.folder(spec.id)
+        told = json.loads(landing.definition)
+        if self._shape(spec, ()).accelerator == "kvm":
+            self._check_processor(str(told["processor"]))
         travel.prepare(folder, landing, spec, self._overlays.images)
         overlays = [self._overlays.over(guest_id, disk) for disk in spec.disks]
         mark = Mark(
@@ -269,8 +279,16 @@ class Live:
             builds=spec.builds,
             coming=_hex(landing.move),
         )
-        xml = like(domain_xml(spec, mark, self._shape(spec, overlays)), landing.definition)
+        xml = like(domain_xml(spec, mark, self._shape(spec, overlays)), str(told["domain"]))
         self._connection.get().defineXML(xml)
+
+    def _check_processor(self, other: str) -> None:
+        """A guest of KVM has its host's own processor, and would not bear to find another one."""
+        if self._connection.get().compareCPU(other, 0) != libvirt.VIR_CPU_COMPARE_IDENTICAL:
+            raise Refused(
+                "This host's processor is not like the one of the host that the guest runs on:"
+                " `migrate` moves it while it is off."
+            )
 
     def _connect(self, spec: GuestSpec, domain: Any) -> Connect:
         seen = f"unix://{_SEEN}/lands-{spec.id}"

@@ -46,8 +46,6 @@ def receive(run: Run) -> Wait | None:
     """Ask the other host for the guest that is offered, and wait until it has taken it over."""
     tx, server, migration = run.tx, server_of(run), migration_of(run)
     target, power = migration.dest_host, WANTED[migration.old_vm_state]
-    if server.host != target and migration.status != ABORTING:
-        tx.change(server, host=target, generation=server.generation + 1, updated_at=tx.now)
     row = desired.find(tx, target, GUEST, server.id)
     found = desired.settled(tx, migration.source_host, GUEST, server.id)
     offered = None if found is None else found.get("offer")
@@ -56,7 +54,7 @@ def receive(run: Run) -> Wait | None:
         first = desired.find(tx, migration.source_host, GUEST, server.id)
         assert first is not None  # noqa: S101
         spec = {k: v for k, v in (first.spec or {}).items() if k not in ("offer", "live")}
-        spec |= {"generation": server.generation, "origin": origin | {"live": True}}
+        spec |= {"generation": server.generation + 1, "origin": origin | {"live": True}}
         wanted_of(tx, target, server.id, spec)
         row = desired.find(tx, target, GUEST, server.id)
     state = None if row is None else desired.settled(tx, target, GUEST, server.id)
@@ -65,8 +63,9 @@ def receive(run: Run) -> Wait | None:
             _take_back(tx, server, migration)
         return Wait(POLL)
     check_of(server, target, state, power)
-    # Not before: until then the ports are up where they were.
+    # Not before: until then the guest and its ports are where they were.
     network.bind_ports(tx, server.id, target)
+    tx.change(server, host=target, generation=server.generation + 1, updated_at=tx.now)
     close(tx, migration, "post-migrating")
     return None
 

@@ -107,6 +107,18 @@ class Moves:
         if self._disks.arrived(spec.id, origin["move"]):
             return
         try:
+            self._fetch(spec, origin)
+        except GoesOnHere:
+            raise
+        except Broken as problem:
+            live = self._hand_over if origin.get("live") else None
+            if live is not None and live.landed(spec.id, origin["move"]):
+                # Not to be given up: it may be all that there is of the guest.
+                raise Busy(f"Guest {spec.id} is here and waits for a word: {problem}") from problem
+            raise
+
+    def _fetch(self, spec: GuestSpec, origin: Mapping[str, Any]) -> None:
+        try:
             with _called(origin) as secure, secure.makefile("rwb") as wire:
                 _say(wire, {"guest": spec.id, "secret": origin["secret"]})
                 told = _heard(wire)

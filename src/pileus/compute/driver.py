@@ -225,6 +225,13 @@ class HandOver(Protocol):
         """Whether the guest goes on elsewhere, as far as this generation knows."""
         ...
 
+    def landed(self, guest_id: str, move: str) -> bool:
+        """Whether all of the guest has come by this move, and it waits for the other host's word.
+
+        It may then be all that there is of the guest.
+        """
+        ...
+
     def land(self, spec: GuestSpec, landing: Landing) -> None:
         """Take a running guest over: its disks and its memory. It stands still until `ensure`.
 

@@ -227,6 +227,15 @@ class Live:
 
     # At the host that it comes to.
 
+    def landed(self, guest_id: str, move: str) -> bool:
+        """Whether it stands still here and has come by this move."""
+        with said_plainly(f"look for guest {guest_id}"):
+            domain = self._connection.lookup(checked(guest_id))
+            mark = None if domain is None else mark_of(domain)
+            if domain is None or mark is None or mark.coming != _hex(move):
+                return False
+            return _stands(domain)
+
     def land(self, spec: GuestSpec, landing: Landing) -> None:
         """Have libvirt take the guest in. It stands still, and is off when it is incomplete."""
         guest_id = checked(spec.id)
@@ -258,11 +267,7 @@ class Live:
         mark = mark_of(domain)
         if mark is None or mark.coming != _hex(landing.move) or mark.generation > spec.generation:
             raise Refused(f"Guest {spec.id} is on this host already.")
-        # While it comes it is paused as well, but for the reason that it migrates.
-        return list(domain.state()) == [
-            libvirt.VIR_DOMAIN_PAUSED,
-            libvirt.VIR_DOMAIN_PAUSED_USER,
-        ]
+        return _stands(domain)
 
     def _prepare(self, spec: GuestSpec, landing: Landing) -> None:
         """Everything but what is in the guest's memory and on its disks."""
@@ -341,6 +346,12 @@ def _accept(listener: socket.socket, goal: str, carry: Carry) -> None:
         except OSError:
             return  # closed
         carry(goal, near)
+
+
+def _stands(domain: Any) -> bool:
+    """Whether it was paused on purpose: while it comes it is paused because it migrates."""
+    state, reason = domain.state()
+    return bool(state == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_USER)
 
 
 def _migrates(domain: Any) -> bool:

@@ -280,6 +280,10 @@ class SimulatedCompute:
             guest = self._guests.get(guest_id)
         return guest is not None and guest.handed and guest.generation >= generation
 
+    def landed(self, guest_id: str, move: str) -> bool:
+        """It comes when it is stopped elsewhere, not before."""
+        return False
+
     def land(self, spec: GuestSpec, landing: Landing) -> None:
         """Remember the disks, once the other host has stopped the guest."""
 

@@ -22,7 +22,7 @@ import pytest
 from pileus.agent.moves import Moves
 from pileus.compute.driver import ComputeDriver, Disk, GoesOnHere, GuestSpec, HandOver, Landing
 from pileus.compute.drivers.simulated import SimulatedCompute
-from pileus.core.backend import Broken, Busy
+from pileus.core.backend import Broken, Busy, Refused
 
 _NEW_NAME = 0x04000000  # CLONE_NEWUTS
 _LIBVIRT = pytest.param(
@@ -279,6 +279,8 @@ def test_what_has_come_is_thrown_away_when_the_guest_goes_on_where_it_was(pair: 
     with pytest.raises((Busy, Broken)):
         Cable(pair, 306, late=True).land()
     assert pair.powers() == ("running", "paused")
+    with pytest.raises(Refused, match="on its way"):
+        pair.second.driver.ensure(pair.there)
 
     with pytest.raises(GoesOnHere):
         Cable(pair).land()

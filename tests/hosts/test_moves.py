@@ -24,6 +24,7 @@ pytestmark = [
     pytest.mark.skipif(not FULL, reason="PILEUS_HOSTS=full runs it"),
 ]
 _RUNNING = libvirt.VIR_DOMAIN_RUNNING
+CUT = 45.0  # seconds: libvirt gives up after 30
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
@@ -221,8 +222,24 @@ def _control(guest: Traveller, _: Host) -> None:
     guest.site.up()
 
 
+def _agents(guest: Traveller, _: Host) -> None:
+    hosts = guest.world.hosts[1:]
+    for host in hosts:
+        os.kill(guest.site.pid(host), signal.SIGKILL)
+    for host in hosts:
+        guest.site.pileus(host, "agent", "up")
+
+
+def _cable(_: Traveller, host: Host) -> None:
+    host.cut()
+    time.sleep(CUT)  # the cut itself: what is tested is what it lasts
+    host.mend()
+
+
 KILLS: dict[str, Callable[[Traveller, Host], None]] = {
     "agent": _agent,
+    "agents": _agents,
+    "cable": _cable,
     "libvirtd": _libvirtd,
     "control": _control,
 }

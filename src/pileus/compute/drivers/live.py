@@ -15,6 +15,7 @@ import logging
 import socket
 import threading
 import time
+import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -76,8 +77,15 @@ class Live:
     def apart(self, spec: GuestSpec, domain: Any, mark: Mark) -> tuple[Observation | None, Mark]:
         """What to say of a guest that is being handed over or was, and must not be touched.
 
-        None for one that goes on here; its mark then says so. Raises Busy.
+        None for one that goes on here; its mark then says so. Raises Busy, and Refused for one
+        that has not come whole, or of which the other host has not said that it is gone there.
         """
+        if mark.coming:
+            move = str(uuid.UUID(mark.coming))
+            if not travel.arrived(self._overlays.folder(spec.id), move):
+                raise Refused(f"Guest {spec.id} is on its way to this host.")
+            mark = replace(mark, coming="")
+            write_mark(domain, mark)
         power = self.leaving(spec.id)
         if power is not None:
             return Observation(spec.id, power, mark.generation, mark.reboots), mark
@@ -367,7 +375,7 @@ def _migrates(domain: Any) -> bool:
 
 def _hex(move: str) -> str:
     """A move's id as it can stand in a mark. Raises Refused."""
-    word = move.replace("-", "").lower()
-    if not word or set(word) - set("0123456789abcdef"):
-        raise Refused(f"{move[:64]!r} is not a move's id: use a UUID.")
-    return word
+    try:
+        return uuid.UUID(move).hex
+    except ValueError as error:
+        raise Refused(f"{move[:64]!r} is not a move's id: use a UUID.") from error

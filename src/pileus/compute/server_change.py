@@ -8,8 +8,9 @@ from ..core.types import AnyOf, Enum, Field, Ip, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action, server_body
-from .flows.create import GUEST, POLL, fail, still_there
 from .flows.delete import DELETE, DELETE_SHELVED
+from .flows.ending import fail
+from .flows.guest import GUEST, POLL, still_there
 from .flows.snapshot import abandon
 from .migration import open_of, settle
 from .rules import rule

@@ -10,8 +10,8 @@ from ..core.types import Bool, Field, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action
-from .flows.create import GUEST
 from .flows.evacuate import EVACUATE
+from .flows.guest import GUEST
 from .host import ComputeHost, host_id
 from .migration import Migration, close, counted, next_number, open_of
 from .server import Server, find, ready, unlocked

@@ -14,7 +14,7 @@ from ..core.flow import FlowRow
 from ..core.parts import Parts
 from . import repairs
 from .driver import ComputeDriver, GuestFolders
-from .flows.create import GUEST
+from .flows.guest import GUEST
 from .host import ComputeHost
 from .migration import leaves_behind, open_ones
 from .server import Server, live

@@ -15,7 +15,8 @@ from .. import instance_action
 from ..migration import close
 from ..server import POWER
 from ..spec import guest_spec
-from .create import GUEST, POLL, fail, server_of
+from .ending import fail
+from .guest import GUEST, POLL, server_of
 from .resize import migration_of
 
 _PORTS_POLL = 0.5

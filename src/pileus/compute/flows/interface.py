@@ -8,7 +8,7 @@ from ...core.flow import Failed, Flow, Run, Step, Wait
 from .. import instance_action
 from ..server import Server
 from ..spec import nics
-from .create import GUEST, POLL, server_of
+from .guest import GUEST, POLL, server_of
 
 
 def _asked(run: Run, server: Server, wanted: list[dict[str, Any]]) -> str | None:

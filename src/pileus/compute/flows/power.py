@@ -6,7 +6,8 @@ from ...core import desired
 from ...core.flow import Failed, Flow, Run, Step, Wait
 from .. import instance_action
 from ..server import POWER, Server
-from .create import GUEST, fail, server_of
+from .ending import fail
+from .guest import GUEST, server_of
 
 _POLL = 20.0
 _VM_STATE = {

@@ -5,7 +5,8 @@ from ...core.flow import Failed, Flow, Run, Step, Wait
 from .. import instance_action
 from ..server import POWER
 from ..spec import guest_spec
-from .create import GUEST, POLL, fail, server_of
+from .ending import fail
+from .guest import GUEST, POLL, server_of
 
 _VM_STATE = {"running": "active", "shutoff": "stopped"}
 

@@ -7,7 +7,8 @@ from ...core.flow import Failed, Flow, Run, Step, Wait
 from .. import instance_action
 from ..server import POWER, Server
 from ..spec import guest_spec
-from .create import GUEST, POLL, fail, server_of
+from .ending import fail
+from .guest import GUEST, POLL, server_of
 from .shelve import turn_off, turn_on
 
 RESCUE_DISK = "disk.rescue"

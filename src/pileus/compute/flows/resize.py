@@ -12,7 +12,8 @@ from ...core.flow import Failed, Flow, Run, Step, Wait
 from .. import instance_action
 from ..migration import Migration, close, settle
 from ..server import POWER, SHUTDOWN, Server
-from .create import GUEST, POLL, fail, server_of
+from .ending import fail
+from .guest import GUEST, POLL, server_of
 
 # How a guest is powered whose server has this state.
 WANTED = {"active": "running", "stopped": "shutoff", "paused": "paused"}

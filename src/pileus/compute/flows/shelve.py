@@ -10,7 +10,8 @@ from .. import instance_action
 from ..schedule import NoValidHost, Wish, choose, needs
 from ..server import POWER, Server
 from ..spec import guest_spec
-from .create import GUEST, POLL, fail, server_of, still_there, withdrawn
+from .ending import fail
+from .guest import GUEST, POLL, server_of, still_there, withdrawn
 from .snapshot import abandon, copy, drop_image
 
 _PORTS_POLL = 0.5

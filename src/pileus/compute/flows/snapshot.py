@@ -5,7 +5,7 @@ from ...core import desired
 from ...core.db import Tx
 from ...core.flow import Failed, Flow, Run, Step, Wait
 from .. import instance_action
-from .create import POLL, server_of
+from .guest import POLL, server_of
 
 SNAPSHOT = "snapshot"
 

@@ -48,6 +48,25 @@ def wanted_of(tx: Tx, host: str, server_id: str, spec: dict[str, Any]) -> Mappin
     return desired.settled(tx, host, GUEST, server_id)
 
 
+def asked(run: Run, server: Server, **changes: Any) -> str | None:
+    """Ask the server's host for the guest so changed; what is wrong, "", or None for not yet.
+
+    Raises Failed when there is no guest to change.
+    """
+    host = host_of(server)
+    spec = spec_on(run.tx, host, server.id) | changes
+    state = wanted_of(run.tx, host, server.id, spec)
+    return None if state is None else problem_of(state, spec["power"])
+
+
+def asked_back(run: Run, server: Server, **changes: Any) -> Wait | None:
+    """Undo: ask for the guest so changed, if there is one, and wait for whatever its host says."""
+    row = server.host and desired.find(run.tx, server.host, GUEST, server.id)
+    if not row or row.spec is None:
+        return None
+    return Wait(POLL) if asked(run, server, **changes) is None else None
+
+
 def no_guest_yet(run: Run, host: str) -> Wait:
     """Wait for the host's answer. Raises Failed once that has taken too long."""
     return _longer(run, POLL, f"Host {host} has not made the guest in {_PATIENCE}.")

@@ -17,6 +17,7 @@ from .guest import (
     asked,
     asked_back,
     check,
+    host_of,
     server_of,
     still_there,
     withdrawn,
@@ -98,16 +99,16 @@ def unschedule(run: Run) -> Wait | None:
 def unpack(run: Run) -> Wait | None:
     """Ask the host for the guest with the disk that was kept, and wait for it and its ports."""
     tx, server = run.tx, server_of(run)
-    assert server.host is not None  # noqa: S101
-    row = desired.find(tx, server.host, GUEST, server.id)
+    host = host_of(server)
+    row = desired.find(tx, host, GUEST, server.id)
     if row is None or row.spec is None:
         spec = guest_spec(tx, server) | {"disks": _from(run, server)}
-        desired.put(tx, server.host, GUEST, server.id, spec)
+        desired.put(tx, host, GUEST, server.id, spec)
         return Wait(POLL)
-    state = desired.settled(tx, server.host, GUEST, server.id)
+    state = desired.settled(tx, host, GUEST, server.id)
     if state is None:
         return Wait(POLL)
-    check(state, "running", f"Unshelve of instance {server.id} failed", server.host)
+    check(state, "running", f"Unshelve of instance {server.id} failed", host)
     return None if network.ports_ready(tx, server.id) else Wait(PORTS_POLL)
 
 

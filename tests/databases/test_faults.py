@@ -38,9 +38,7 @@ def _clean(fleet: Fleet) -> list[str]:
     return found
 
 
-@pytest.mark.skipif(
-    not haproxy(), reason="no HAProxy here: `make databases` installs it"
-)
+@pytest.mark.skipif(not haproxy(), reason="no HAProxy here: `make databases` installs it")
 def test_a_process_is_killed_in_the_middle_of_100_creates(headless: Fleet, tmp_path: Path) -> None:
     # Arrange: HAProxy stands before two processes without hosts; the third has the host.
     balancer = Balancer(tmp_path, [p.base for p in headless.processes[1:]])

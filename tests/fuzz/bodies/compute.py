@@ -53,6 +53,7 @@ _FLAVOR = {
     }
 }
 _SERVERS = "/v2.1/servers/{server_id}"
+_AGGREGATE = "/v2.1/os-aggregates/{aggregate_id}"
 
 BODIES: dict[Key, Any] = {
     ("POST", "/v2.1/flavors", ""): _FLAVOR,
@@ -81,6 +82,13 @@ BODIES: dict[Key, Any] = {
             "policy": "anti-affinity",
             "rules": {"max_server_per_host": 2},
         }
+    },
+    ("POST", "/v2.1/os-aggregates", ""): {"aggregate": {"name": "$new", "availability_zone": None}},
+    ("PUT", _AGGREGATE, ""): {"aggregate": {"name": "$new", "availability_zone": "nova"}},
+    ("POST", _AGGREGATE + "/action", "add_host"): {"add_host": {"host": "host-1"}},
+    ("POST", _AGGREGATE + "/action", "remove_host"): {"remove_host": {"host": "host-1"}},
+    ("POST", _AGGREGATE + "/action", "set_metadata"): {
+        "set_metadata": {"metadata": {"ssd": "true", "gone": None}}
     },
     ("PUT", "/v2.1/os-quota-sets/{project_id}", ""): _QUOTA,
     ("PUT", "/v2.1/os-quota-class-sets/{class_id}", ""): {

@@ -29,7 +29,9 @@ _LIBVIRT = pytest.param(
     "libvirt",
     marks=[
         pytest.mark.real,
-        pytest.mark.skipif(os.environ.get("PILEUS_HOSTS") != "full", reason="takes its time"),
+        pytest.mark.skipif(
+            os.environ.get("PILEUS_HOSTS") != "full", reason="takes minutes: `make hosts` runs it"
+        ),
     ],
 )
 

@@ -16,7 +16,7 @@ import pytest
 
 from pileus.host.place import Place
 
-from .site import until
+from ..wait import until
 from .world import World, a_world
 
 FULL = os.environ.get("PILEUS_HOSTS") == "full"
@@ -24,7 +24,7 @@ HOSTS = 3 if FULL else 2
 CUT = 60.0
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
-full = pytest.mark.skipif(not FULL, reason="PILEUS_HOSTS=full runs it")
+full = pytest.mark.skipif(not FULL, reason="takes minutes: `make hosts` runs it")
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,15 @@ import pytest
 from pileus.host.libvirtd import Libvirtd
 from pileus.host.place import Place
 
+from ..wait import until
 from .machines import Host
-from .site import until
 from .test_hosts import FULL
 from .world import World, a_world
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(not FULL, reason="PILEUS_HOSTS=full runs it"),
+    pytest.mark.skipif(not FULL, reason="takes minutes: `make hosts` runs it"),
 ]
 _RUNNING = libvirt.VIR_DOMAIN_RUNNING
 CUT = 45.0  # seconds: libvirt gives up after 30

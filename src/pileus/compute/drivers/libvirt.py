@@ -243,8 +243,8 @@ class LibvirtCompute:
                 mark = replace(mark, generation=spec.generation)
                 write_mark(domain, mark)
             return domain, mark
-        if None in overlays and domain is not None and domain.isActive():
-            domain.destroy()  # a rebuild: the disks below it are made anew
+        if None in overlays and domain is not None:
+            destroy(domain)  # a rebuild: the disks below it are made anew
         disks = [
             found or self._overlays.make(spec.id, disk)
             for found, disk in zip(overlays, spec.disks, strict=True)
@@ -304,8 +304,7 @@ class LibvirtCompute:
         if power == "suspended":
             domain.createWithFlags(_started(spec))
         elif power in ("shutoff", "crashed"):
-            if domain.isActive():
-                domain.destroy()
+            destroy(domain)
             for disk in spec.disks:
                 overlay = self._overlays.found(spec.id, disk)
                 if overlay is not None:
@@ -336,8 +335,7 @@ class LibvirtCompute:
                     time.sleep(0.1)
                 if domain.isActive() and time.time() < mark.stop_by:
                     raise Busy(f"Guest {domain.UUIDString()} is shutting itself down.")
-        if domain.isActive():
-            domain.destroy()
+        destroy(domain)
         if mark.stop_by:
             write_mark(domain, replace(mark, stop_by=0))
 

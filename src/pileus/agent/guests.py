@@ -73,6 +73,8 @@ class GuestHandler:
         if not offer:
             return state
         live = wanted.generation if spec.get("live") else None
+        if live is not None and self._moves.handed(key, live):
+            self._parted(key)  # it may have been handed over since they were plugged
         return state | {"offer": self._moves.offer(key, offer, live)}
 
     def _parted(self, key: str) -> None:

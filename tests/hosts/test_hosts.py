@@ -44,7 +44,9 @@ def test_hosts_join(world: World) -> None:
 def test_a_guest_starts_on_every_host(world: World) -> None:
     world.open()
     for host in world.hosts:
-        shown = world.begin(host)
+        world.begin(host)
+    for host in world.hosts:
+        shown = world.begun(host)
         assert shown["OS-EXT-SRV-ATTR:host"] == host.name
         assert len(world.site.domains(host)) == 1
 

@@ -58,17 +58,20 @@ class World:
         key = site.key.with_suffix(".pub").read_text()
         site.make("/compute/v2.1/os-keypairs", "keypair", name="k", type="ssh", public_key=key)
 
-    def begin(self, host: Host) -> dict[str, Any]:
-        """Start a guest on the host, with a floating address; the server."""
-        site = self.site
+    def begin(self, host: Host) -> None:
+        """Start a guest on the host, not waited for."""
         words = {"key_name": "k", "security_groups": [{"name": "hosts"}]}
-        server = site.server(f"on-{host.name}", host, self.network, **words)
+        server = self.site.server(f"on-{host.name}", host, self.network, **words)
+        self.servers[host.name] = server
+
+    def begun(self, host: Host) -> dict[str, Any]:
+        """The server of the host's guest once it is there, with a floating address."""
+        site, server = self.site, self.servers[host.name]
         shown = site.active(server)
         port = site.port(server)
         assert port["status"] == "ACTIVE"
         values = {"floating_network_id": self.public, "port_id": port["id"]}
         floating = site.make(f"{_NET}/floatingips", "floatingip", **values)
-        self.servers[host.name] = server
         self.inside[host.name] = port["fixed_ips"][0]["ip_address"]
         self.outside[host.name] = floating["floating_ip_address"]
         return shown

@@ -294,6 +294,26 @@ def test_what_has_come_is_thrown_away_when_the_guest_goes_on_where_it_was(pair: 
 
 
 @real
+def test_what_has_come_is_thrown_away_when_the_guest_went_on_and_died_where_it_was(
+    pair: Pair,
+) -> None:
+    """What it has written since is on the first host's disks only."""
+    from pileus.compute.drivers.marked import mark_of, write_mark
+
+    with pytest.raises((Busy, Broken)):
+        Cable(pair, 306, late=True).land()
+    domain = pair.first.driver._connection.lookup(pair.spec.id)
+    write_mark(domain, replace(mark_of(domain), leaving=1))  # as if the agent had died by then
+    domain.destroy()
+
+    with pytest.raises(GoesOnHere):
+        Cable(pair).land()
+
+    assert pair.powers() == ("shutoff", "absent")
+    assert pair.first.driver.ensure(replace(pair.spec, generation=3)).power == "running"
+
+
+@real
 def test_one_that_is_called_back_goes_on(pair: Pair) -> None:
     origin, live = pair.offer(), pair.first.driver.live
     problems: list[Exception] = []

@@ -36,7 +36,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             made.begin(host)
         for host in made.hosts[:2]:
             made.begun(host)
-        for host in made.hosts[:2]:
             until(lambda host=host: made.reached(host), f"ssh to the guest on {host.name}")
         yield made
 

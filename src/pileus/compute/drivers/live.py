@@ -49,6 +49,8 @@ _log = logging.getLogger(__name__)
 _SEEN = "/run/libvirt"  # where libvirtd and its emulators see the folder of libvirtd's sockets
 _GOALS = ("rpc", "memory", "disks")
 _LOOK = 0.2
+# Why a guest is off that has been handed over; unknown to a libvirtd that was started since.
+_MIGRATED = (libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED, libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN)
 _HOW = FLAGS | libvirt.VIR_MIGRATE_ABORT_ON_ERROR | libvirt.VIR_MIGRATE_AUTO_CONVERGE
 
 
@@ -169,7 +171,10 @@ class Live:
             raise Busy(f"Guest {guest_id} is being handed over already.")
         if not domain.isActive():
             if mark.leaving and landed:
-                return None
+                # What came there is not the newest if it ran on here and was then turned off.
+                if domain.state()[1] in _MIGRATED:
+                    return None
+                raise GoesOnHere(f"Guest {guest_id} went on here, and was turned off since.")
             raise Refused(f"Guest {guest_id} does not run on this host any more.")
         if _migrates(domain):
             raise Busy(f"Guest {guest_id} is still being called back.")

@@ -60,3 +60,35 @@ def test_two_clouds_do_not_see_each_other(engine, tmp_path: Path):
         assert engine.running()
     finally:
         other.uninstall()
+
+
+def test_a_cloud_that_goes_leaves_another_one_what_it_sees(engine, tmp_path: Path):
+    other = Libvirtd(tmp_path / "other")
+    try:
+        assert engine.start() and other.start()
+        engine.uninstall()
+
+        process = (other.place.run / "pids" / "libvirtd").read_text().split()[0]
+        assert Path(f"/proc/{process}/root/var/lib/libvirt/qemu").exists()
+    finally:
+        other.uninstall()
+
+
+def test_no_two_hosts_have_one_identity_and_each_keeps_its_own(engine, tmp_path: Path):
+    """Else libvirt would take a guest's move to another machine for one to the same host."""
+
+    def identity(one: Libvirtd) -> str:
+        words = (one.place.state / "libvirt/etc/libvirtd.conf").read_text().splitlines()
+        return next(line for line in words if line.startswith("host_uuid"))
+
+    other = Libvirtd(tmp_path / "other")
+    try:
+        engine.start()
+        other.start()
+        first = identity(engine)
+        assert first != identity(other)
+        engine.stop()
+        engine.start()
+        assert identity(engine) == first
+    finally:
+        other.uninstall()

@@ -49,7 +49,12 @@ class ComputeHost(Resource):
     @property
     def service_id(self) -> str:
         """The id of its nova-compute service."""
-        return derived("service", self.id)
+        return host_service_id(self.id)
+
+
+def host_service_id(id: str) -> str:
+    """The id of the nova-compute service of the host with this id."""
+    return derived("service", id)
 
 
 def host_id(host: str) -> str:

@@ -151,11 +151,16 @@ def line(what: str, value: str, bound: str = "") -> None:
     print(f"{what:54}{value:>20}   {bound}", flush=True)
 
 
-def main() -> None:
-    """Measure everything."""
+def machine() -> str:
+    """What the figures were measured on."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "?")
-    print(f"{os.cpu_count()} × {cpu}, Python {platform.python_version()}, SQLite\n")
+    return f"{os.cpu_count()} × {cpu}, Python {platform.python_version()}, SQLite"
+
+
+def main() -> None:
+    """Measure everything."""
+    print(f"{machine()}\n")
     with tempfile.TemporaryDirectory() as folder:
         cloud = Cloud(Path(folder), int(os.environ.get("BENCH_PORT", "18999")))
         try:

@@ -50,7 +50,7 @@ _OLD_CHANGE = Object(
 )
 
 
-def _hosts(tx: Tx, **given: object) -> list[ComputeHost]:
+def _hosts(tx: Tx, **given: Any) -> list[ComputeHost]:
     return tx.all(ComputeHost, order=[ComputeHost.host], **given)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from ..core.db import Tx
 from ..core.errors import Conflict
@@ -126,7 +127,7 @@ def provider_remove(tx: Tx, id: str) -> None:
 
 def usages(tx: Tx, providers: Collection[str] | None = None) -> dict[str, dict[str, Usage]]:
     """{provider: {resource class: usage}} of these providers, or of every one."""
-    given = {} if providers is None else {"provider_id": list(providers)}
+    given: dict[str, Any] = {} if providers is None else {"provider_id": list(providers)}
     found: dict[str, dict[str, Usage]] = {}
     for row in tx.all(rows.Inventory, **given):
         found.setdefault(row.provider_id, {})[row.resource_class] = Usage(

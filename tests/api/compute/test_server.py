@@ -1,8 +1,5 @@
 """Servers: create, show, list, change, delete."""
 
-import pytest
-import sqlalchemy as sa
-
 from tests.cloud import Cloud
 
 from .conftest import Compute
@@ -209,22 +206,3 @@ def test_a_whole_domain_name_is_a_hostname_from_2_94(compute: Compute) -> None:
 
     assert compute.show(server_id)["OS-EXT-SRV-ATTR:hostname"] == name
     compute.remove(server_id)
-
-
-def test_a_page_of_servers_is_read_in_order_and_not_sorted(compute: Compute, cloud: Cloud) -> None:
-    engine, asked = cloud.app.db.engine, list[tuple[str, object]]()
-    if not cloud.app.db.sqlite:
-        pytest.skip("the plan is SQLite's")
-
-    def note(_connection: object, _cursor: object, text: str, values: object, *_: object) -> None:
-        asked.append((text, values))
-
-    sa.event.listen(engine, "before_cursor_execute", note)
-    compute.call("GET", "/servers/detail?limit=2")
-    sa.event.remove(engine, "before_cursor_execute", note)
-
-    text, values = next(one for one in asked if "ORDER BY servers.created_at" in one[0])
-    with engine.connect() as connection:
-        plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all())
-    assert "ix_servers_listed" in plan
-    assert "TEMP B-TREE" not in plan

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pileus.compute.driver import ComputeDriver
-from pileus.compute.host import register
+from pileus.compute.host import ComputeHost, register, seen
 from pileus.core.db import Tx
 from tests.cloud import Cloud
 
@@ -147,3 +147,14 @@ def test_a_service_is_changed_by_its_id(compute: Compute, cloud: Cloud, hosts: l
         "updated_at": 0,
     }
     assert unknown.status_code == 404
+
+
+def test_only_the_hosts_that_were_heard_of_are_noted(cloud: Cloud, hosts: list[str]) -> None:
+    def times(tx: Tx) -> dict[str, Any]:
+        return {row.host: row.last_seen for row in tx.all(ComputeHost) if row.host != "host-1"}
+
+    before = cloud.app.db.read(times)
+    cloud.app.db.run(lambda tx: seen(tx, ["rack-1", "rack-4", "nowhere"]))
+    after = cloud.app.db.read(times)
+
+    assert {host for host in after if after[host] != before[host]} == {"rack-1", "rack-4"}

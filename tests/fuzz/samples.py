@@ -297,6 +297,7 @@ def _without(body: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 _I, _G, _P, _C, _N = "identity", "image", "placement", "compute", "network"
 _SERVERS = "/v2.1/servers/{server_id}"
+_AGGREGATE = "/v2.1/os-aggregates/{aggregate_id}"
 _PROVIDER = "/resource_providers/{provider_id}"
 BODIES: dict[Key, Any] = {
     (_I, "POST", "/v3/auth/tokens", ""): _LOGIN,
@@ -389,6 +390,15 @@ BODIES: dict[Key, Any] = {
             "policy": "anti-affinity",
             "rules": {"max_server_per_host": 2},
         }
+    },
+    (_C, "POST", "/v2.1/os-aggregates", ""): {
+        "aggregate": {"name": "$new", "availability_zone": None}
+    },
+    (_C, "PUT", _AGGREGATE, ""): {"aggregate": {"name": "$new", "availability_zone": "nova"}},
+    (_C, "POST", _AGGREGATE + "/action", "add_host"): {"add_host": {"host": "host-1"}},
+    (_C, "POST", _AGGREGATE + "/action", "remove_host"): {"remove_host": {"host": "host-1"}},
+    (_C, "POST", _AGGREGATE + "/action", "set_metadata"): {
+        "set_metadata": {"metadata": {"ssd": "true", "gone": None}}
     },
     (_C, "PUT", "/v2.1/os-quota-sets/{project_id}", ""): _QUOTA,
     (_C, "PUT", "/v2.1/os-quota-class-sets/{class_id}", ""): {

@@ -5,6 +5,7 @@ health page) is printed with each rate, so that runs on different machines can b
 """
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import platform
@@ -72,6 +73,14 @@ class Cloud:
         """Seconds of CPU that the process has used."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def waited(self) -> float:
+        """Seconds for which its threads could have run, but for others on the cores."""
+        waited = 0
+        for stat in Path(f"/proc/{self.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # a thread that has just ended
+                waited += int(stat.read_text().split()[1])
+        return waited / 1e9
 
     def pss(self) -> float:
         """Memory of the process, its share of shared pages included, in MB."""

@@ -5,7 +5,6 @@ import sys
 
 _ROUNDS = """
 import gc
-from collections import deque
 from pileus.core import garbage
 
 class Knot:
@@ -14,9 +13,9 @@ class Knot:
 
 garbage.seldom()
 before = gc.get_stats()[2]["collections"]
-under_way = deque([], 20_000)
-for _ in range(400_000):
-    under_way.append([])
+for _ in range(200):
+    under_way = [[] for _ in range(10_000)]
+    del under_way
 print(gc.get_stats()[2]["collections"] - before)
 young = gc.get_stats()[0]["collected"]
 for _ in range(200_000):

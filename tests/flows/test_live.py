@@ -1,5 +1,7 @@
 """Live migrations survive crashes at any line; at no moment do two guests run."""
 
+from dataclasses import replace
+
 import pytest
 
 from pileus.compute.migration import Migration
@@ -145,4 +147,19 @@ def test_every_step_of_a_live_migration_may_run_twice(world: World, second: Seco
     world.settle()
 
     assert (show(world, server_id)["status"], host_of(world, server_id)) == ("PAUSED", SECOND)
+    clean(world)
+
+
+def test_a_guest_goes_on_only_where_it_finds_the_machine_that_it_knows(
+    world: World, second: Second
+) -> None:
+    second.driver._facts = replace(second.driver._facts, accelerator="kvm")
+    second.act()
+    server_id = made(world)
+
+    status, why = world.call("POST", f"/servers/{server_id}/action", {"os-migrateLive": AUTO})
+
+    assert status == 400
+    assert "cannot go on from host host-1 (simulated" in why
+    assert show(world, server_id)["status"] == "ACTIVE"
     clean(world)

@@ -52,6 +52,8 @@ def receive(run: Run) -> Wait | None:
     """Ask the other host for the guest that is offered, and wait until it has taken it over."""
     tx, server, migration = run.tx, server_of(run), migration_of(run)
     target, power = migration.dest_host, WANTED[migration.old_vm_state]
+    if server.host == target:
+        return None
     row = desired.find(tx, target, GUEST, server.id)
     found = desired.settled(tx, migration.source_host, GUEST, server.id)
     offered = None if found is None else found.get("offer")

@@ -177,6 +177,18 @@ def test_a_guest_goes_on_at_another_host(guest: Traveller) -> None:
     guest.at_rest()
 
 
+def test_a_guest_goes_on_at_the_control_planes_own_host_and_comes_back(guest: Traveller) -> None:
+    site, source, boot = guest.site, guest.host, guest.ssh(BOOT)
+
+    for goal in (site.control, source):
+        guest.live(goal)
+        assert guest.becomes("ACTIVE")["OS-EXT-SRV-ATTR:host"] == goal.name
+        assert guest.ssh(BOOT) == boot
+
+    assert len(site.domains(site.control)) == 1  # the guest that is always there
+    guest.at_rest()
+
+
 def _under_way(guest: Traveller, source: Host) -> None:
     """Wait until libvirt has begun, with enough left to do that something can come in between."""
     sockets = Place(source.state).run / "libvirt"

@@ -10,7 +10,7 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action
 from .flows.interface import ATTACH, DETACH
-from .server import Server, find, ready, unlocked
+from .server import Server, find, idle, ready, unlocked
 from .server_body import TAG
 
 _FIXED = Object({"ip_address": Field(Ip(), required=True)})
@@ -99,8 +99,7 @@ def _changeable(ctx: Context, name: str, verb: str) -> Server:
     ready(server, verb, ("active", "paused", "stopped"))
     if server.host is None:
         raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
-    if flow.find(ctx.tx, server.id) is not None:
-        raise Conflict(f"Cannot '{verb}' instance {server.id} while another change is under way")
+    idle(ctx, server, verb)
     return server
 
 

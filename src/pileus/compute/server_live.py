@@ -11,7 +11,7 @@ from . import instance_action
 from .flows.live import ABORTING, LIVE
 from .host import ComputeHost, host_id
 from .migration import Migration, close
-from .server import Server, find, ready, unlocked
+from .server import Server, find, idle, ready, unlocked
 from .server_migrate import moving, target
 
 _BODY = Object(
@@ -31,6 +31,7 @@ def live_migrate(ctx: Context) -> object:
     server = find(ctx, "os-migrate-server:migrate_live")
     unlocked(ctx, server)
     ready(server, "os-migrateLive", ("active", "paused"))
+    idle(ctx, server, "os-migrateLive")
     if server.host is None:
         raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
     _check(ctx, server, body)

@@ -13,7 +13,7 @@ from .flows.move import MOVE
 from .host import ComputeHost
 from .migration import Migration, close, counted, next_number, open_of
 from .schedule import NoValidHost, Wish, needs, place
-from .server import Server, find, ready, unlocked
+from .server import Server, find, idle, ready, unlocked
 
 _BODY = Object({"host": Field(Text(255, 1), null=True)})
 
@@ -24,6 +24,7 @@ def migrate(ctx: Context) -> object:
     host = _host(ctx)
     unlocked(ctx, server)
     ready(server, "migrate", ("active", "stopped"))
+    idle(ctx, server, "migrate")
     if server.host is None:
         raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
     if host:

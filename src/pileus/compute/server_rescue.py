@@ -2,14 +2,15 @@
 
 import secrets
 
-from ..core import flow
+from ..core import desired, flow
 from ..core.errors import Conflict
 from ..core.types import Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action
+from .flows.guest import GUEST
 from .flows.rescue import RESCUE, UNRESCUE
-from .server import GUEST_POWER, find, ready, unlocked
+from .server import GUEST_POWER, find, idle, ready, unlocked
 
 _RESCUE = Object({"adminPass": Text(255), "rescue_image_ref": Text(255)})
 
@@ -21,6 +22,7 @@ def rescue(ctx: Context) -> object:
     server = find(ctx, "os-rescue")
     unlocked(ctx, server)
     ready(server, "rescue", ("active", "stopped", "error"))
+    idle(ctx, server, "rescue")
     if server.host is None:
         raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
     image = boot_image.named(ctx, str(body.get("rescue_image_ref", server.image_id or "")))
@@ -33,7 +35,7 @@ def rescue(ctx: Context) -> object:
         admin_pass=ctx.tx.vault.seal(password),
         updated_at=ctx.tx.now,
     )
-    flow.turn(ctx.tx, RESCUE, server.id, ctx.request_id, image=image.id, before=before)
+    flow.start(ctx.tx, RESCUE, server.id, ctx.request_id, image=image.id, before=before)
     return Response(200, {"adminPass": password})
 
 
@@ -42,9 +44,14 @@ def unrescue(ctx: Context) -> object:
     server = find(ctx, "os-unrescue")
     unlocked(ctx, server)
     ready(server, "unrescue", ("rescued",))
+    idle(ctx, server, "unrescue")
+    row = server.host and desired.find(ctx.tx, server.host, GUEST, server.id)
+    if not row or row.spec is None:
+        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
     instance_action.begin(ctx, server, "unrescue", "compute_unrescue_instance")
     ctx.tx.change(server, task_state="unrescuing", updated_at=ctx.tx.now)
-    flow.start(ctx.tx, UNRESCUE, server.id, ctx.request_id, before="running")
+    disks = row.spec["disks"]
+    flow.start(ctx.tx, UNRESCUE, server.id, ctx.request_id, before="running", disks=disks)
     return Response(202)
 
 

@@ -16,7 +16,7 @@ from .flows.resize import CONFIRM, RESIZE, REVERT
 from .host import host_id
 from .migration import Migration, close, counted, next_number, open_of, shares
 from .quota import DEFAULTS, usage
-from .server import Server, find, ready, unlocked
+from .server import Server, find, idle, ready, unlocked
 from .server_migrate import move
 from .spec import disks
 
@@ -37,6 +37,7 @@ def resize(ctx: Context) -> object:
     server = find(ctx, "servers:resize")
     unlocked(ctx, server)
     ready(server, "resize", ("active", "stopped"))
+    idle(ctx, server, "resize")
     if server.host is None:
         raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
     old, new = server.flavor, _new_flavor(ctx, server, str(body["flavorRef"]))

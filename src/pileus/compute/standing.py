@@ -159,6 +159,7 @@ def _wishes(_parts: Parts, tx: Tx) -> Iterable[str | Violation]:
             yield f"guest {guest} is wanted on host {host}, its server is on {server.host}"
     for server in servers.values():
         building = server.vm_state == "building" or server.task_state is not None
+        building = building or server.id in changing
         if server.deleted_at is None and server.host and server.id not in wanted and not building:
             detail = f"server {server.id} is on host {server.host}, which is not asked for a guest"
             if server.vm_state in _CERTAIN:

@@ -79,6 +79,7 @@ class Server(Resource):
     hostname = attr(Text(255), sort=True)
     image_id = attr(Text(64), null=True, sort=True, wire="image_ref")
     image_properties = attr(Json(), default=dict)
+    image_min_ram = attr(Int(), null=True)
     flavor_id = attr(Text(255), sort=True, wire="instance_type_id")
     flavor = attr(Json())  # the flavor as it was at creation: later changes do not reach a server
     vcpus = attr(Int())

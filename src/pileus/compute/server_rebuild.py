@@ -53,7 +53,7 @@ _COLUMNS = {
 
 
 # What it was made of, until its host has thrown that away.
-_KEPT = ("image_id", "image_properties", "disks", "builds", "admin_pass")
+_KEPT = ("image_id", "image_properties", "image_min_ram", "disks", "builds", "admin_pass")
 
 
 def rebuild(ctx: Context) -> object:
@@ -85,6 +85,7 @@ def rebuild(ctx: Context) -> object:
         **_key(ctx, body),
         image_id=image.id,
         image_properties=boot_image.properties(image),
+        image_min_ram=image.min_ram,
         disks=disks(server.flavor, image.id, root_gb),
         admin_pass=ctx.tx.vault.seal(password),
         builds=server.next_build,

@@ -4,7 +4,8 @@ from collections import Counter
 
 import httpx
 
-from .fleet import Fleet, at_once, until
+from ..wait import until
+from .fleet import Fleet, at_once
 
 
 def _codes(answers: list[httpx.Response]) -> Counter[int]:

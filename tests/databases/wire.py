@@ -60,4 +60,6 @@ class Cut:
 def _close(*sockets: socket.socket) -> None:
     for each in sockets:
         with contextlib.suppress(OSError):
-            each.close()
+            # Its other thread is still reading: only this lets the far end know at once.
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()

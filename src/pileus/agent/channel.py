@@ -36,6 +36,7 @@ class LocalChannel:
         self._db, self.host, self._notices = db, host, notices
         self._changed = threading.Event()
         self._closed = False
+        self._reached: int | None = None  # only a signal can bring what is newer
         db.listen("desired", self._nudged)
 
     def _nudged(self, host: str) -> None:
@@ -44,10 +45,12 @@ class LocalChannel:
 
     def watch(self, revision: int, seconds: float) -> Sequence[Wanted]:
         """Changes after `revision`; an empty list when none came in time."""
+        if revision == self._reached and not self._closed:
+            self._db.clock.wait(self._changed, seconds)
         self._changed.clear()
         found = self._since(revision)
-        if not found and not self._closed and self._db.clock.wait(self._changed, seconds):
-            found = self._since(revision)
+        newest = found[-1].revision if found else revision
+        self._reached = None if len(found) == desired.MOST else newest
         return found
 
     def _since(self, revision: int) -> list[Wanted]:

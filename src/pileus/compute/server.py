@@ -203,6 +203,13 @@ def idle(ctx: Context, server: Server, verb: str) -> None:
         raise Conflict(f"Cannot '{verb}' instance {server.id} while another change is under way")
 
 
+def hosted(server: Server) -> str:
+    """The host that the server is on. Raises Conflict while it is on none."""
+    if server.host is None:
+        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    return server.host
+
+
 def ready(
     server: Server,
     verb: str,

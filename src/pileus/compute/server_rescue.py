@@ -3,14 +3,13 @@
 import secrets
 
 from ..core import desired, flow
-from ..core.errors import Conflict
 from ..core.types import Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action
 from .flows.guest import GUEST
 from .flows.rescue import RESCUE, UNRESCUE
-from .server import GUEST_POWER, find, idle, ready, unlocked
+from .server import GUEST_POWER, find, hosted, idle, ready, unlocked
 
 _RESCUE = Object({"adminPass": Text(255), "rescue_image_ref": Text(255)})
 
@@ -23,8 +22,7 @@ def rescue(ctx: Context) -> object:
     unlocked(ctx, server)
     ready(server, "rescue", ("active", "stopped", "error"))
     idle(ctx, server, "rescue")
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    hosted(server)
     image = boot_image.named(ctx, str(body.get("rescue_image_ref", server.image_id or "")))
     password = body.get("adminPass") or secrets.token_urlsafe(9)[:12]
     before = GUEST_POWER[server.vm_state]
@@ -45,13 +43,11 @@ def unrescue(ctx: Context) -> object:
     unlocked(ctx, server)
     ready(server, "unrescue", ("rescued",))
     idle(ctx, server, "unrescue")
-    row = server.host and desired.find(ctx.tx, server.host, GUEST, server.id)
-    if not row or row.spec is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    row = desired.find(ctx.tx, hosted(server), GUEST, server.id)
+    now = {"disks": row.spec["disks"]} if row is not None and row.spec is not None else {}
     instance_action.begin(ctx, server, "unrescue", "compute_unrescue_instance")
     ctx.tx.change(server, task_state="unrescuing", updated_at=ctx.tx.now)
-    disks = row.spec["disks"]
-    flow.start(ctx.tx, UNRESCUE, server.id, ctx.request_id, before="running", disks=disks)
+    flow.start(ctx.tx, UNRESCUE, server.id, ctx.request_id, before="running", **now)
     return Response(202)
 
 

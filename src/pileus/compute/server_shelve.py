@@ -11,7 +11,7 @@ from . import instance_action
 from .flows.shelve import OFFLOAD, SHELVE, UNSHELVE
 from .host import ComputeHost
 from .rules import rule
-from .server import GUEST_POWER, Server, find, idle, ready, unlocked
+from .server import GUEST_POWER, Server, find, hosted, idle, ready, unlocked
 from .server_image import reserve
 
 _UNSHELVE = Object(
@@ -28,8 +28,7 @@ def shelve(ctx: Context) -> object:
     unlocked(ctx, server)
     ready(server, "shelve", ("active", "stopped", "paused", "suspended"))
     idle(ctx, server, "shelve")
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    hosted(server)
     name = f"{server.name}-shelved"[:255]
     kind = {"image_type": "snapshot"}
     image = reserve(ctx, server, name, kind, server.project_id)

@@ -1,7 +1,7 @@
 """The loop that tells the data plane what has changed, and believes what it says of ports."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -22,6 +22,8 @@ _BATCH = 500
 _PERIOD = 5.0  # seconds between looks when nothing nudges
 _RESYNC = 300.0  # seconds between comparisons of everything
 _RESYNC_TOLD = 2.0  # and at least this many when the data plane says that it has changed
+
+Ports = Mapping[str, tuple[str, str]]  # id → host and status
 
 
 class Translation:
@@ -53,9 +55,8 @@ class Translation:
                 self._up = None
             self.resync()
             self._resynced = now
-        while self._tell():
-            self._note_ports()
-        self._note_ports()
+        while self._round():
+            pass
 
     def resync(self) -> None:
         """Mark whatever stands in the data plane at another revision than it should."""
@@ -70,23 +71,41 @@ class Translation:
         if self.db.read(topology.known) != dict(standing):
             self.db.run(compare)
 
-    def _tell(self) -> bool:
-        """Tell one batch; whether there may be more."""
+    def _round(self) -> bool:
+        """Tell one batch and note what is up; whether there may be more to tell."""
+        moment, moved = 0, None
+        if isinstance(self.driver, PortNews):
+            moment, moved = self.driver.moved(self._moment)
+            if moved is None:
+                self._up = None
+        changes, bound = self.db.read(self._look)
+        told = self._tell(changes)
+        if len(changes) == _BATCH == len(told):
+            self.db.run(partial(_told, changes=told), promise=False)
+            return True
+        up, moved = self._moved(bound, moved)
+        first, *rest = [*chunks(sorted(moved))] or [[]]
+        if told or first:
+            # Lost with the power, the same is told and noted again.
+            self.db.run(partial(_told, changes=told, port_ids=first, up=up), promise=False)
+        for batch in rest:
+            self.db.run(partial(_note, port_ids=batch, up=up), promise=False)
+        self._up, self._moment = up, moment
+        return False
 
-        def look(tx: Tx) -> list[Change]:
-            return translate(tx, topology.dirty(tx, _BATCH))
+    def _look(self, tx: Tx) -> tuple[list[Change], Ports]:
+        """What is to be told, and the ports on hosts: those that wait, or all at a first look."""
+        changes = translate(tx, topology.dirty(tx, _BATCH))
+        return changes, _bound_ports(tx, whole=self._up is None)
 
-        changes = self.db.read(look)
-        if not changes:
-            return False
+    def _tell(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """Those of the changes that the data plane has taken."""
         try:
-            self.driver.apply(changes)
-            told: Sequence[Change] = changes
+            if changes:
+                self.driver.apply(changes)
+            return changes
         except Refused:
-            told = self._one_by_one(changes)
-        # Lost with the power, the same is told again.
-        self.db.run(lambda tx: _told(tx, told), promise=False)
-        return len(changes) == _BATCH and len(told) == len(changes)
+            return self._one_by_one(changes)
 
     def _one_by_one(self, changes: Sequence[Change]) -> list[Change]:
         told = []
@@ -102,32 +121,27 @@ class Translation:
                 self._refused[change.key] = change.revision
         return told
 
-    def _note_ports(self) -> None:
-        driver, moment, moved = self.driver, 0, None
-        if isinstance(driver, PortNews):
-            moment, moved = driver.moved(self._moment)
-        if isinstance(driver, PortNews) and moved is not None and self._up is not None:
-            waiting = self.db.read(lambda tx: _bound_ports(tx, whole=False))
-            up = driver.where({*moved, *waiting})
-            changed = _differing(waiting, up) | set(moved)
-        else:
-            up = dict(driver.ports_up())
-            before = None if isinstance(driver, PortNews) else self._up
-            bound = self.db.read(lambda tx: _bound_ports(tx, whole=before is None))
-            changed = _differing(bound, up)
-            if before is not None and up != before:
-                changed |= {port_id for port_id, _ in up.items() ^ before.items()}
-        for batch in chunks(sorted(changed)):
-            self.db.run(partial(_note, port_ids=batch, up=up), promise=False)
-        self._up, self._moment = up, moment
+    def _moved(
+        self, bound: Ports, moved: Collection[str] | None
+    ) -> tuple[Mapping[str, str], set[str]]:
+        """Which ports are up where, and those whose rows may say otherwise."""
+        before = self._up
+        if isinstance(self.driver, PortNews) and moved is not None and before is not None:
+            up = self.driver.where({*moved, *bound})
+            return up, _differing(bound, up) | set(moved)
+        up = dict(self.driver.ports_up())
+        changed = _differing(bound, up)
+        if before is not None and up != before:
+            changed |= {port_id for port_id, _ in up.items() ^ before.items()}
+        return up, changed
 
 
-def _bound_ports(tx: Tx, whole: bool) -> dict[str, tuple[str, str]]:
+def _bound_ports(tx: Tx, whole: bool) -> Ports:
     """Host and status of ports of guests on hosts; only of those that wait, unless `whole`."""
     return {port_id: (host, status) for port_id, host, status in tx.execute(_bound(whole))}
 
 
-def _differing(ports: Mapping[str, tuple[str, str]], up: Mapping[str, str]) -> set[str]:
+def _differing(ports: Ports, up: Mapping[str, str]) -> set[str]:
     """Ports whose rows say otherwise than `up`."""
     return {
         port_id
@@ -161,7 +175,13 @@ def _note(tx: Tx, port_ids: Sequence[str], up: Mapping[str, str]) -> None:
             flow.wake(tx, port.device_id)
 
 
-def _told(tx: Tx, changes: Sequence[Change]) -> None:
+def _told(
+    tx: Tx,
+    changes: Sequence[Change],
+    port_ids: Sequence[str] = (),
+    up: Mapping[str, str] | None = None,
+) -> None:
+    """Note what was told and, of these ports, where they are up."""
     topology.done(tx, ((c.key, c.revision, c.thing is not None) for c in changes))
     routers = [c.key[1] for c in changes if c.key[0] == "router" and c.thing is not None]
     ports = [c.key[1] for c in changes if c.key[0] == "port" and c.thing is not None]
@@ -173,6 +193,7 @@ def _told(tx: Tx, changes: Sequence[Change]) -> None:
         for port in tx.all(Port, id=batch, device_owner=(GATEWAY, INTERFACE)):
             if port.status != "ACTIVE":
                 tx.change(port, status="ACTIVE")
+    _note(tx, port_ids, up or {})
 
 
 def loops(parts: Parts) -> list[Loop]:

@@ -112,7 +112,8 @@ def test_a_deleted_port_leaves_the_guest_too(
     compute: Compute, cloud: Cloud, network_id: str
 ) -> None:
     server_id = compute.boot("shorn")
-    port_id = _attach(compute, server_id, net_id=network_id).json()["interfaceAttachment"]["port_id"]
+    attached = _attach(compute, server_id, net_id=network_id).json()["interfaceAttachment"]
+    port_id = attached["port_id"]
     cloud.settle()
 
     assert cloud.demo.delete(f"/network/v2.0/ports/{port_id}").status_code == 204
@@ -127,7 +128,8 @@ def test_a_port_given_away_leaves_the_guest_and_stays(
     compute: Compute, cloud: Cloud, network_id: str
 ) -> None:
     server_id = compute.boot("generous")
-    port_id = _attach(compute, server_id, net_id=network_id).json()["interfaceAttachment"]["port_id"]
+    attached = _attach(compute, server_id, net_id=network_id).json()["interfaceAttachment"]
+    port_id = attached["port_id"]
     cloud.settle()
 
     given = {"port": {"device_id": "", "device_owner": ""}}

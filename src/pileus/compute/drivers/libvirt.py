@@ -232,8 +232,8 @@ class LibvirtCompute:
                 mark = replace(mark, generation=spec.generation)
                 _write(domain, mark)
             return domain, mark
-        if None in overlays and domain is not None and domain.isActive():
-            domain.destroy()  # a rebuild: the disks below it are made anew
+        if None in overlays and domain is not None:
+            _destroy(domain)  # a rebuild: the disks below it are made anew
         disks = [
             found or self._overlays.make(spec.id, disk)
             for found, disk in zip(overlays, spec.disks, strict=True)
@@ -288,8 +288,7 @@ class LibvirtCompute:
         if power == "suspended":
             domain.createWithFlags(_started(spec))
         elif power in ("shutoff", "crashed"):
-            if domain.isActive():
-                domain.destroy()
+            _destroy(domain)
             for disk in spec.disks:
                 overlay = self._overlays.found(spec.id, disk)
                 if overlay is not None:
@@ -320,8 +319,7 @@ class LibvirtCompute:
                     time.sleep(0.1)
                 if domain.isActive() and time.time() < mark.stop_by:
                     raise Busy(f"Guest {domain.UUIDString()} is shutting itself down.")
-        if domain.isActive():
-            domain.destroy()
+        _destroy(domain)
         if mark.stop_by:
             _write(domain, replace(mark, stop_by=0))
 

@@ -9,29 +9,28 @@ from ..schedule import NoValidHost, Wish, needs, place
 from ..server import Server
 from ..spec import guest_spec
 from .ending import fail, held_up, powered
-from .guest import GUEST, POLL, check, no_ports_yet, not_yet, server_of, still_there
+from .guest import GUEST, POLL, check, host_of, no_ports_yet, not_yet, server_of, still_there
 
 _ATTEMPTS = 3
 
 
 def ask(tx: Tx, server: Server) -> None:
     """Ask the server's host for its guest."""
-    assert server.host is not None  # noqa: S101
-    desired.put(tx, server.host, GUEST, server.id, guest_spec(tx, server))
+    desired.put(tx, host_of(server), GUEST, server.id, guest_spec(tx, server))
 
 
 def boot(run: Run) -> Wait | None:
     """See that the host is asked for the guest, wait for it and its ports, call it active."""
     tx, server = run.tx, server_of(run)
-    assert server.host is not None  # noqa: S101
-    row = desired.find(tx, server.host, GUEST, server.id)
+    host = host_of(server)
+    row = desired.find(tx, host, GUEST, server.id)
     if row is None or row.spec is None:
         ask(tx, server)
         return Wait(POLL)
     state = desired.answer(row)
     if state is None:
-        return not_yet(server.host, "made the guest")
-    check(state, "running", f"Build of instance {server.id} aborted", server.host)
+        return not_yet(host, "made the guest")
+    check(state, "running", f"Build of instance {server.id} aborted", host)
     if not network.ports_ready(tx, server.id):
         return no_ports_yet()
     powered(run, server, "running", launched_at=tx.now)

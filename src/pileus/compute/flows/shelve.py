@@ -108,16 +108,16 @@ def unschedule(run: Run) -> Wait | None:
 def unpack(run: Run) -> Wait | None:
     """Ask the host for the guest with the disk that was kept, and wait for it."""
     tx, server = run.tx, server_of(run)
-    assert server.host is not None  # noqa: S101
-    row = desired.find(tx, server.host, GUEST, server.id)
+    host = host_of(server)
+    row = desired.find(tx, host, GUEST, server.id)
     if row is None or row.spec is None:
         spec = guest_spec(tx, server) | {"disks": _from(run, server)}
-        desired.put(tx, server.host, GUEST, server.id, spec)
+        desired.put(tx, host, GUEST, server.id, spec)
         return Wait(POLL)
-    state = desired.settled(tx, server.host, GUEST, server.id)
+    state = desired.settled(tx, host, GUEST, server.id)
     if state is None:
-        return not_there_yet(run, server.host, "made the guest")
-    check(state, "running", f"Unshelve of instance {server.id} failed", server.host)
+        return not_there_yet(run, host, "made the guest")
+    check(state, "running", f"Unshelve of instance {server.id} failed", host)
     return None
 
 

@@ -1,10 +1,12 @@
 """A host that never answers keeps no server waiting, and does not do late what was given up."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pileus.compute.instance_action import InstanceAction
+from pileus.core import desired
 
 from .crash import World
 from .images import snapshots
@@ -150,8 +152,6 @@ def test_a_rebuild_after_one_that_was_done_and_not_told_makes_the_guest_anew(
 
 
 def _spec(tx: Any, server_id: str) -> dict[str, Any]:
-    from pileus.core import desired
-
     row = desired.find(tx, "host-1", "guest", server_id)
     assert row is not None and row.spec is not None
     return dict(tx.vault.opened(row.spec))
@@ -363,3 +363,25 @@ def test_a_cloud_that_was_stopped_meanwhile_has_not_waited(world: World) -> None
     assert state(world, server_id) == ("ACTIVE", "powering-off")
     world.settle()
     assert state(world, server_id) == ("SHUTOFF", None)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "action", "status"),
+    [
+        (made, {"pause": None}, "ACTIVE"),
+        (made, {"createImage": {"name": "snap"}}, "ACTIVE"),
+        (made, {"resize": {"flavorRef": "1"}}, "ACTIVE"),
+        (made, {"shelve": None}, "ACTIVE"),
+        (resized, {"revertResize": None}, "VERIFY_RESIZE"),
+        (rescued, {"unrescue": None}, "RESCUE"),
+    ],
+)
+def test_everything_may_be_taken_back_twice(
+    world: World, arrange: Callable[[World], str], action: dict[str, Any], status: str
+) -> None:
+    world.repeat_steps()
+    server_id = do(world, arrange(world), **action)
+
+    pass_time(world)
+
+    at_rest(world, server_id, status)

@@ -6,7 +6,7 @@ from ... import image as images
 from ... import network, placement
 from ...core import desired
 from ...core.flow import Failed, Flow, Run, Step, Wait
-from ..schedule import NoValidHost, Wish, choose, needs
+from ..schedule import NoValidHost, place, wish_of
 from ..server import POWER, Server
 from ..spec import guest_spec
 from .ending import powered, succeeded, unchanged, unchanged_or_broken
@@ -79,16 +79,13 @@ def offload(run: Run) -> Wait | None:
 def schedule(run: Run) -> Wait | None:
     """Claim a host."""
     tx, server = run.tx, server_of(run)
-    resources = needs(server.flavor, server.disks[0]["size_gb"])
-    # A host that has something of it yet, to be removed, is none to make it anew.
-    old = [row.host for row in tx.all(desired.Desired, kind=GUEST, id=server.id)]
-    host_name = run.args.get("host", "")
-    wish = Wish(resources, server.zone, host_name, server.group_id, server.hints, old)
     if server.host is not None:
         return None
+    # A host that has something of it yet, to be removed, is none to make it anew.
+    old = [row.host for row in tx.all(desired.Desired, kind=GUEST, id=server.id)]
+    wish = wish_of(server, run.args.get("host", ""), avoid=old)
     try:
-        host = choose(tx, wish)
-        placement.claim(tx, server.id, server.project_id, server.user_id, host.id, resources)
+        host = place(tx, run.parts[placement.Index], server, wish)
     except (NoValidHost, placement.NoCapacity) as none:
         raise Failed(str(none)) from none
     network.bind_ports(tx, server.id, host.host)

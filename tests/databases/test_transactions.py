@@ -151,19 +151,32 @@ def test_a_signal_reaches_another_process(db: Database) -> None:
         other.close()
 
 
+def test_whoever_begins_to_listen_is_told_that_signals_may_have_been_lost(db: Database) -> None:
+    heard = threading.Event()
+    db.listen("topic", lambda key: heard.set() if key == "" else None)
+    herald = Herald(db)
+
+    herald.start()
+
+    try:
+        assert heard.wait(30)
+    finally:
+        herald.stop()
+
+
 def test_a_signal_is_heard_again_after_the_database_was_away(db: Database) -> None:
     own = Server()
     one, other = Database(own.new_database()), Database(own.url("postgres"))
     other = Database(one.url)
     heard = threading.Event()
-    other.listen("topic", lambda _key: heard.set())
+    other.listen("topic", lambda key: heard.set() if key == "k" else None)
     heralds = [Herald(one), Herald(other)]
     for herald in heralds:
         herald.start()
     own.restart("immediate")
 
     for _ in range(300):
-        one.run(lambda tx: tx.signal("topic"), promise=False)
+        one.run(lambda tx: tx.signal("topic", "k"), promise=False)
         if heard.wait(0.1):
             break
 

@@ -40,7 +40,7 @@ class LocalChannel:
         db.listen("desired", self._nudged)
 
     def _nudged(self, host: str) -> None:
-        if host == self.host:
+        if host in (self.host, ""):
             self._changed.set()
 
     def watch(self, revision: int, seconds: float) -> Sequence[Wanted]:

@@ -7,7 +7,7 @@ write rows: no I/O, no call to a back end.
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
@@ -283,7 +283,10 @@ class Database:
             raise
 
     def listen(self, topic: str, call: Callable[[str], None]) -> None:
-        """Call `call(key)` after every commit that signalled `topic`; it must return at once."""
+        """Call `call(key)` after every commit that signalled `topic`; it must return at once.
+
+        An empty key says that signals may have been lost: anything may have changed.
+        """
         self._listeners.setdefault(topic, []).append(call)
 
     def deliver(self, signals: Iterable[tuple[str, str]]) -> None:
@@ -291,6 +294,10 @@ class Database:
         for topic, key in signals:
             for call in self._listeners.get(topic, ()):
                 call(key)
+
+    def missed(self, but: Collection[str] = ()) -> None:
+        """Signals may have been lost: tell all listeners, but for these topics, with no key."""
+        self.deliver([(topic, "") for topic in self._listeners if topic not in but])
 
     def outward(self, send: Callable[[list[tuple[str, str]]], None]) -> None:
         """From now on, hand the signals of this process to `send` as well."""

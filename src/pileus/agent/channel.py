@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from ..core import desired
+from ..core import desired, flow
 from ..core.db import Database, Tx
 from ..core.desired import Desired, Report, Wanted
 
@@ -68,7 +68,8 @@ class LocalChannel:
                     notice(tx, row, report)
 
         # Lost with the power, they are told again: the agent looks at its host when it starts.
-        self._db.run(work, promise=False)
+        flows = [flow.line(report.id) for report in reports]
+        self._db.run(work, promise=False, kind="report", lines=flows)
 
     def hang_up(self) -> None:
         """Wake the agent's watch for the last time."""

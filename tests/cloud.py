@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ from pileus.core.parts import Parts
 from pileus.hosts import Timing
 from pileus.machine import Machine, simulated
 from pileus.network import pending
+
+from .wait import until
 
 WAIT = 60.0
 
@@ -127,13 +128,7 @@ class Cloud:
 
     def until(self, done: Callable[[], Any], what: str = "") -> Any:
         """Wait until `done()` is true and return what it returned."""
-        deadline = time.monotonic() + WAIT
-        while time.monotonic() < deadline:
-            found = done()
-            if found:
-                return found
-            time.sleep(0.005)
-        raise AssertionError(f"did not come about in {WAIT} s: {what or done}")
+        return until(done, what or str(done), WAIT, pause=0.005)
 
     def settle(self) -> None:
         """Wait until nothing is under way: no flow, no unobserved wish, no untold topology."""

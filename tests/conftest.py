@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from .cloud import Cloud
-from .postgresql import Server
+from .postgresql import Server, installed
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
@@ -32,6 +32,7 @@ def new_database(request: pytest.FixtureRequest) -> Callable[[], str]:
     if kind == "sqlite":
         return lambda: ""
     assert kind == "postgresql", f"PILEUS_TEST_DATABASE={kind}: it is sqlite or postgresql"
+    assert installed(), "PILEUS_TEST_DATABASE=postgresql, and no server is here: `make databases`"
     server: Server = request.getfixturevalue("postgresql")
     return server.new_database
 

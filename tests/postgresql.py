@@ -2,13 +2,14 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
 from pathlib import Path
 
 import pytest
+
+from .ports import free_port
 
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
 _SETTINGS = """
@@ -21,22 +22,25 @@ fsync = on
 """
 
 
+def installed() -> bool:
+    """Whether Debian's PostgreSQL is on this machine."""
+    return bool(_BINARIES)
+
+
 class Server:
     """A PostgreSQL server of Debian's in a temporary folder, on a free port, with fsync."""
 
     password = "database-secret"
 
     def __init__(self) -> None:
-        if not _BINARIES:
-            pytest.skip("no PostgreSQL server here: apt-get install postgresql")
+        if not installed():
+            pytest.skip("no PostgreSQL server on this machine: `make databases` installs one")
         self._bin = _BINARIES[0].parent
         self.folder = Path(tempfile.mkdtemp(prefix="pileus-postgresql-"))
         self._data = self.folder / "data"
         # The server refuses to run as root; Debian's package brings a user for it.
         self._user = "postgres" if os.geteuid() == 0 else None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         secret = self.folder / "secret"
         secret.write_text(self.password)
         if self._user:

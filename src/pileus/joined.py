@@ -75,7 +75,7 @@ async def _keep_whole(attendant: Attendant, pool: Executor) -> None:
         await asyncio.sleep(_MEND)
         try:
             await loop.run_in_executor(pool, attendant.machine.mend)
-        except Exception:
+        except Exception:  # whatever it raises: nothing else would start the daemons again
             log.exception("a daemon of this host cannot be started; trying again")
 
 

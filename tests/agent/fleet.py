@@ -6,13 +6,14 @@ import json
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pileus import hosts
 from pileus.agent import Identity
@@ -25,6 +26,7 @@ from pileus.first_image import NAME
 from pileus.hosts import Timing, Token
 
 from ..cloud import WAIT, Cloud
+from ..ports import free_port
 
 QUICK = Timing(
     ping=0.2,
@@ -239,6 +241,13 @@ class Site:
         found = asdict(self.cloud.machine.compute.facts())
         return found | {"hostname": name, "traits": []}
 
+    def refuses(self, identity: Identity, text: str) -> bool:
+        """Whether the agent gets no connection, for a reason that has this in it."""
+        attendant = self.hosts.attendant(identity)
+        self.hosts.start(attendant, identity.name)
+        self.until(lambda: text in attendant.link.trouble.lower(), f"{text!r} to be the trouble")
+        return not attendant.link.connected.is_set()
+
     def reconnect(self) -> None:
         """Every connection ends, and agents call again."""
         self.relay.cut()
@@ -309,23 +318,6 @@ class Site:
         self.cloud.close()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait(done: Callable[[], Any], what: str = "") -> Any:
-    """Wait until `done()` is true and return what it returned."""
-    deadline = time.monotonic() + WAIT
-    while time.monotonic() < deadline:
-        found = done()
-        if found:
-            return found
-        time.sleep(0.005)
-    raise AssertionError(f"did not come about in {WAIT} s: {what or done}")
-
-
 @contextlib.contextmanager
 def site(folder: Path, clock: Clock | None = None) -> Iterator[Site]:
     made = Site(folder, clock)
@@ -333,3 +325,8 @@ def site(folder: Path, clock: Clock | None = None) -> Iterator[Site]:
         yield made
     finally:
         made.close()
+
+
+def logged(caplog: pytest.LogCaptureFixture, text: str) -> bool:
+    """Whether this has been logged."""
+    return any(text in record.getMessage() for record in list(caplog.records))

@@ -47,6 +47,9 @@ class Fails:
     def observe(self) -> Mapping[str, Mapping[str, Any]]:
         return {}
 
+    def leftovers(self) -> Sequence[str]:
+        return ()
+
 
 def _reported(problem: Exception) -> Report:
     line = Line()

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,9 @@ from pileus.settings import load
 from pileus.sim import Plan
 from pileus.sim.fleet import Fleet
 
-from ..agent.fleet import Relay, free_port
+from ..agent.fleet import Relay
+from ..ports import free_port
+from ..wait import until
 from .client import FLAVORS, Client
 from .plan import Disturbance
 from .wire import Tally, Wire
@@ -222,11 +223,3 @@ class Ground:
         self.api.close()
         self.cable.close()
         self.pileus("down")
-
-
-def until(done: Callable[[], Any], what: str, seconds: float) -> None:
-    """Wait until it is so."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, f"did not come about in {seconds} s: {what}"
-        time.sleep(0.05)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from ..wait import until
 from .client import Client
-from .ground import Ground, until
+from .ground import Ground
 from .plan import deeds, disturbances
 from .verdict import Verdict, addresses, busy, guests
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,10 +17,15 @@ import yaml
 from pileus.core.ids import derived
 from pileus.first_image import NAME
 
-from ..agent.fleet import free_port
+from .. import wait
+from ..ports import free_port
 
 PILEUS = [sys.executable, "-m", "pileus.cli"]
 SEED = 5
+
+
+def until(done: Callable[[], bool], what: str) -> None:
+    wait.until(done, what, 60)
 
 
 class Cloud:
@@ -64,7 +68,7 @@ class Cloud:
         """SIGKILL, and wait until nobody is there."""
         pid = self.pid(state)
         os.kill(pid, signal.SIGKILL)
-        self.until(lambda: not Path(f"/proc/{pid}/cwd").exists(), "the process to be gone")
+        until(lambda: not Path(f"/proc/{pid}/cwd").exists(), "the process to be gone")
 
     def connected(self) -> bool:
         return self.run("agent", "status", state=self.host).returncode == 0
@@ -122,12 +126,6 @@ class Cloud:
         status, found = self.call("GET", f"/compute/v2.1/servers/{server}")
         return str(found["server"]["status"]) if status == 200 else "GONE"
 
-    def until(self, done: Callable[[], Any], what: str) -> None:
-        deadline = time.monotonic() + 60
-        while not done():
-            assert time.monotonic() < deadline, f"waited in vain for {what}"
-            time.sleep(0.02)
-
     def guests(self) -> set[str]:
         """Ids of the guests that the host remembers."""
         found: set[str] = set()
@@ -157,23 +155,23 @@ def cloud(shared: Cloud, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
 def test_both_sides_are_killed_and_the_cloud_converges(cloud: Cloud) -> None:
     assert cloud.join(cloud.token("--host", cloud.name)).returncode == 0
     first = cloud.create("first")
-    cloud.until(lambda: cloud.status(first) == "ACTIVE", "the first server")
+    until(lambda: cloud.status(first) == "ACTIVE", "the first server")
 
     second = cloud.create("second")
     cloud.kill(cloud.host)
     third = cloud.create("third")
     assert cloud.run("agent", "up", state=cloud.host).returncode == 0
     for server in (second, third):
-        cloud.until(lambda s=server: cloud.status(s) == "ACTIVE", "servers of a killed host")
+        until(lambda s=server: cloud.status(s) == "ACTIVE", "servers of a killed host")
 
     fourth = cloud.create("fourth")
     cloud.call("DELETE", f"/compute/v2.1/servers/{first}")
     cloud.kill(cloud.state)
     cloud.up()
-    cloud.until(lambda: cloud.status(fourth) == "ACTIVE", "a server of a killed control plane")
-    cloud.until(lambda: cloud.status(first) == "GONE", "the deletion")
+    until(lambda: cloud.status(fourth) == "ACTIVE", "a server of a killed control plane")
+    until(lambda: cloud.status(first) == "GONE", "the deletion")
 
-    cloud.until(lambda: cloud.guests() == {second, third, fourth}, "the right guests")
+    until(lambda: cloud.guests() == {second, third, fourth}, "the right guests")
     audit = cloud.run("audit")
     assert audit.returncode == 0, audit.stdout
 
@@ -186,12 +184,12 @@ def test_a_host_joins_shows_how_it_is_and_leaves(cloud: Cloud) -> None:
     found = json.loads(cloud.run("agent", "status", "--json", state=cloud.host).stdout)
     assert (found["host"], found["connected"]) == (cloud.name, True)
     server = cloud.create("stays")
-    cloud.until(lambda: cloud.status(server) == "ACTIVE", "the server")
+    until(lambda: cloud.status(server) == "ACTIVE", "the server")
     refused = cloud.run("agent", "leave", state=cloud.host)
     assert refused.returncode == 1
     assert "hosting instances" in refused.stderr
     cloud.call("DELETE", f"/compute/v2.1/servers/{server}")
-    cloud.until(lambda: cloud.status(server) == "GONE", "the deletion")
+    until(lambda: cloud.status(server) == "GONE", "the deletion")
     assert cloud.run("agent", "leave", state=cloud.host).returncode == 0
     assert cloud.name not in cloud.run("agent", "list").stdout
     assert cloud.run("agent", "status", state=cloud.host).returncode == 1
@@ -202,7 +200,7 @@ def test_a_removed_host_is_refused_on_both_sides_and_doctor_says_so(cloud: Cloud
 
     assert cloud.run("agent", "remove", cloud.name).returncode == 0
 
-    cloud.until(
+    until(
         lambda: cloud.run("agent", "status", state=cloud.host).returncode == 3, "the agent to end"
     )
     assert "removed" in cloud.run("agent", "status", state=cloud.host).stdout

@@ -18,6 +18,8 @@ import yaml
 
 from pileus import logs
 
+from ..ports import free_port
+
 PILEUS = [sys.executable, "-m", "pileus.cli"]
 
 
@@ -27,9 +29,7 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.state = folder / "state"
         self.clouds = folder / "clouds.yaml"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def run(self, command: str, *words: str) -> subprocess.CompletedProcess[str]:
         """`pileus COMMAND --state …`."""

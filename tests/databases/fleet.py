@@ -5,10 +5,8 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,26 +16,12 @@ import httpx
 
 from pileus.pidfile import running
 
+from ..ports import free_port
+from ..wait import until
+
 T = TypeVar("T")
 WAIT = 120.0
 SOURCE = Path(__file__).parents[2] / "src"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def until(done: Callable[[], T], what: str, seconds: float = WAIT) -> T:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = done()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"did not come about in {seconds} s: {what}")
 
 
 class Process:

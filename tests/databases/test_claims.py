@@ -5,7 +5,8 @@ from collections import Counter
 import httpx
 import pytest
 
-from .fleet import Fleet, at_once, until
+from ..wait import until
+from .fleet import Fleet, at_once
 
 _SOON = 4.0
 

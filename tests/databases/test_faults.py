@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from ..postgresql import Server
-from .fleet import Balancer, Fleet, at_once, haproxy, until
+from ..wait import until
+from .fleet import Balancer, Fleet, at_once, haproxy
 
 
 def _settled(fleet: Fleet, client: httpx.Client, count: int, seconds: float) -> float:
@@ -37,7 +38,7 @@ def _clean(fleet: Fleet) -> list[str]:
     return found
 
 
-@pytest.mark.skipif(not haproxy(), reason="no HAProxy here: apt-get install haproxy")
+@pytest.mark.skipif(not haproxy(), reason="no HAProxy here: `make databases` installs it")
 def test_a_process_is_killed_in_the_middle_of_100_creates(headless: Fleet, tmp_path: Path) -> None:
     # Arrange: HAProxy stands before two processes without hosts; the third has the host.
     balancer = Balancer(tmp_path, [p.base for p in headless.processes[1:]])

@@ -16,8 +16,11 @@ from pileus.core.errors import Unavailable
 from pileus.core.quota import QuotaGuard
 from pileus.core.resource import schema
 
+from ..ports import free_port
 from ..postgresql import Server
-from .fleet import SOURCE, Process, free_port, until
+from ..small_disk import small_disk
+from ..wait import until
+from .fleet import SOURCE, Process
 
 
 @pytest.fixture(scope="module")
@@ -113,21 +116,11 @@ def test_doctor_says_that_a_database_is_read_only_or_away(process: Process, own:
     until(lambda: finding().startswith("ok"), "doctor to be content", 30)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk_under_the_database_is_survived() -> None:
-    server = Server()
-    disk = server.folder / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "pileus", str(disk)]
-    if subprocess.run(mount, capture_output=True).returncode != 0:
-        server.close()
-        pytest.skip("nothing can be mounted here")
-    try:
-        _fill_and_recover(server, disk)
-    finally:
-        server.close()
-        subprocess.run(["umount", "-l", str(disk)])
-        shutil.rmtree(server.folder, ignore_errors=True)
+    with contextlib.closing(Server()) as server:
+        disk = server.folder / "disk"
+        with small_disk(disk, 24):
+            _fill_and_recover(server, disk)
 
 
 def _fill_and_recover(server: Server, disk: Path) -> None:

@@ -76,3 +76,14 @@ def test_an_interface_comes_and_goes_while_the_guest_runs(node: Node, spec: Gues
     node.ssh("while ls /sys/class/net | grep -q eth1; do sleep 1; done")
 
     assert set(node.host_network.plugged()) == {PORT}
+
+
+def test_disks_of_a_guest_that_is_not_there_are_told_of(node: Node, spec: GuestSpec) -> None:
+    node.apply(spec)
+    left = node.home / "instances" / "41dddddd-0000-4000-8000-000000000004"
+    left.mkdir()
+
+    told = set(node.guests.leftovers())
+
+    left.rmdir()
+    assert told == {spec.id, left.name}

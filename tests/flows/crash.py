@@ -19,18 +19,15 @@ from types import FrameType
 from typing import Any
 
 from pileus import agent, compute, network
-from pileus.agent import LocalChannel
 from pileus.agent.guests import GuestHandler
 from pileus.agent.metadata import MetadataHandler
 from pileus.agent.moves import Moves
 from pileus.agent.snapshots import SnapshotHandler
 from pileus.app import INVARIANTS, App, build
 from pileus.config import Config
-from pileus.core import desired, engine, flow
+from pileus.core import engine, flow
 from pileus.core.audit import audit
-from pileus.core.backend import Busy
 from pileus.core.clock import ManualClock
-from pileus.core.desired import Report
 from pileus.core.errors import Fault
 from pileus.core.flow import Act, Flow, FlowRow, Run, Wait
 from pileus.core.policy import Credentials
@@ -39,12 +36,14 @@ from pileus.wire.context import Request
 from pileus.wire.dispatch import Dispatcher
 from pileus.wire.service import Service
 
+from .agent import Agent
+
 OWNER = Credentials(
     user_id="owner",
     project_id="project",
     roles=frozenset({"admin", "manager", "member", "reader"}),
 )
-_FOLDERS = (Path(compute.__file__).parent / "flows",)
+_FLOWS = str(Path(compute.__file__).parent / "flows")
 _AGENT = Path(agent.__file__).parent
 _HANDLERS = {str(_AGENT / "guests.py"), str(_AGENT / "snapshots.py")}
 _FILES = {engine.__file__, flow.__file__, *_HANDLERS}
@@ -88,14 +87,13 @@ class World:
     def live(self) -> None:
         """A new process on the same database and machine."""
         self.app = build(self.config, self.machine, self.clock)
-        channel = LocalChannel(self.app.db, self.config.host, {"guest": compute.observed})
-        self._channel, self._seen = channel, 0
         self._moves = Moves(self.machine.moves, lambda: "127.0.0.1", self.machine.hand_over)
-        self._handlers: dict[str, Any] = {
+        handlers = {
             "guest": GuestHandler(self.machine.compute, self.machine.host_network, self._moves),
             "metadata": MetadataHandler(self.machine.host_network),
             "snapshot": SnapshotHandler(self.machine.copies, self.machine.upstairs),
         }
+        self._agent = Agent(self.app.db, self.config.host, handlers)
 
     def die(self) -> None:
         """The process is gone, with all that it only remembered."""
@@ -127,34 +125,11 @@ class World:
 
     def act(self) -> bool:
         """The agent's turn: everything that changed is made so and reported."""
-        wanted = self.app.db.read(lambda tx: desired.since(tx, self.config.host, self._seen))
-        for wish in wanted:
-            handler = self._handlers[wish.kind]
-            try:
-                if wish.spec is None:
-                    handler.remove(wish.id)
-                    state = None
-                else:
-                    state = handler.apply(wish.id, self.app.db.vault.opened(wish.spec))
-            except Busy:
-                return True  # looked at again, from this one on
-            except Exception as problem:
-                if wish.spec is None:
-                    return True
-                state = {"error": str(problem)}
-            self._channel.report([Report(wish.kind, wish.id, wish.revision, state)])
-            self._seen = max(self._seen, wish.revision)
-        return bool(wanted)
+        return self._agent.act()
 
     def look(self) -> None:
         """The agent looks at everything again and reports what it finds."""
-        with_specs = self.app.db.read(lambda tx: desired.since(tx, self.config.host, 0))
-        for kind, handler in self._handlers.items():
-            found = handler.observe()
-            for wish in with_specs:
-                if wish.kind == kind and wish.spec is not None:
-                    state = found.get(wish.id, {"power": "absent"})
-                    self._channel.report([Report(kind, wish.id, wish.revision, state)])
+        self._agent.look()
 
     def repeat_steps(self) -> None:
         """From now on every step and every undo is run twice in a row."""
@@ -199,26 +174,39 @@ def _doubled(kind: Flow) -> Flow:
 
 
 def _traced(name: str) -> bool:
-    return name in _FILES or any(Path(name).parent == folder for folder in _FOLDERS)
+    return name in _FILES or os.path.dirname(name) == _FLOWS
+
+
+def _place(frame: FrameType) -> str:
+    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def _flow_above(frame: FrameType) -> str:
+    """The line of a flow that has called this; "" when something else has."""
+    caller = frame.f_back
+    inside = caller and os.path.dirname(caller.f_code.co_filename) == _FLOWS
+    return _place(caller) if caller and inside else ""
 
 
 @contextmanager
-def crash_at(point: int) -> Iterator[list[str]]:
+def crash_at(point: int) -> Iterator[None]:
     """Raise Crash at the `point`th line of flows, engine and guest handler that is to run.
 
-    The first two times that a line runs are points; what goes round again later is not.
-    Gives the points met so far: "file:line".
+    The first two times that a line runs are points; what goes round again later is not. A line that
+    several flows or steps share counts anew for each line of a flow that calls it.
     """
-    seen: list[str] = []
-    times: Counter[str] = Counter()
+    seen = 0
+    times: Counter[tuple[str, str]] = Counter()
 
     def inside(frame: FrameType, event: str, _arg: Any) -> Any:
+        nonlocal seen
         if event == "line":
-            place = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
-            times[place] += 1
-            if times[place] <= 2:
-                seen.append(place)
-                if len(seen) == point:
+            place = _place(frame)
+            met = (place, _flow_above(frame))
+            times[met] += 1
+            if times[met] <= 2:
+                seen += 1
+                if seen == point:
                     sys.settrace(None)
                     raise Crash(place)
         return inside
@@ -229,40 +217,41 @@ def crash_at(point: int) -> Iterator[list[str]]:
     before = sys.gettrace()
     sys.settrace(enter)
     try:
-        yield seen
+        yield
     finally:
         sys.settrace(before)
 
 
 def everywhere(
+    what: str,
     world: World,
     arrange: Callable[[World], Any],
     check: Callable[[World, Any], None],
     most: int = 2000,
-) -> tuple[int, set[str]]:
-    """Crash once at every line of what `arrange` sets going; how many, and the lines met.
+) -> int:
+    """Crash once at every line of what `arrange` sets going; print and return how many those are.
 
     `make faults` (PILEUS_FAULTS=full) takes every line; otherwise one in seven is taken, another
     seventh on each day.
 
-    arrange: makes the change in a transaction and returns what `check` needs. check: asserts that
-    the end is one of those allowed, and leaves the world as it was.
+    what: the name that is printed. arrange: makes the change in a transaction and returns what
+    `check` needs. check: asserts that the end is one of those allowed, and leaves the world as it
+    was.
     """
-    met: set[str] = set()
     first, step = (1, 1) if os.environ.get("PILEUS_FAULTS") == "full" else (1 + _OFFSET, _STRIDE)
     for point in range(first, most, step):
         subject = arrange(world)
         crashed = False
-        with crash_at(point) as lines:
+        with crash_at(point):
             try:
                 world.settle()
             except Crash:
                 crashed = True
-        met.update(lines)
         if crashed:
             world.die()
         world.settle()
         check(world, subject)
         if not crashed:
-            return point - 1, met
+            print(f"{what}: {point - 1} crash points")
+            return point - 1
     raise AssertionError(f"more than {most} points: is something going round in circles?")

@@ -1,20 +1,14 @@
 """A second host for a world that may die."""
 
-from typing import Any
-
-from pileus import compute
-from pileus.agent import LocalChannel
 from pileus.agent.guests import GuestHandler
 from pileus.agent.moves import Moves
 from pileus.compute.drivers.simulated import SimulatedCompute
 from pileus.compute.host import register
-from pileus.core import desired
-from pileus.core.backend import Busy
-from pileus.core.desired import Report
 from pileus.network.drivers.simulated import SimulatedHostNetwork, SimulatedNetwork
 
+from .agent import Agent
 from .crash import World
-from .servers import show
+from .servers import gone, remove, show
 
 SECOND = "host-2"
 
@@ -37,33 +31,15 @@ class Second:
         """A new process of its agent."""
         self._moves.close()
         self._moves = Moves(self.driver, lambda: "127.0.0.1", self.driver)
-        self._handler = GuestHandler(self.driver, self.cable, self._moves)
-        self._channel = LocalChannel(self._world.app.db, SECOND, {"guest": compute.observed})
-        self._seen = 0
+        guests = GuestHandler(self.driver, self.cable, self._moves)
+        self._agent = Agent(self._world.app.db, SECOND, {"guest": guests})
 
     def act(self) -> bool:
         """The turn of its agent."""
         if not self.alive:
             return False
-        db = self._world.app.db
-        db.run(lambda tx: register(tx, SECOND, self.driver.facts()))
-        found = db.read(lambda tx: desired.since(tx, SECOND, self._seen))
-        for wish in found:
-            state: Any = None
-            try:
-                if wish.spec is None:
-                    self._handler.remove(wish.id)
-                else:
-                    state = self._handler.apply(wish.id, db.vault.opened(wish.spec))
-            except Busy:
-                return True
-            except Exception as problem:
-                if wish.spec is None:
-                    return True
-                state = {"error": str(problem)}
-            self._channel.report([Report(wish.kind, wish.id, wish.revision, state)])
-            self._seen = max(self._seen, wish.revision)
-        return bool(found)
+        self._world.app.db.run(lambda tx: register(tx, SECOND, self.driver.facts()))
+        return self._agent.act()
 
 
 def running(world: World, second: Second) -> list[str]:
@@ -75,3 +51,15 @@ def running(world: World, second: Second) -> list[str]:
 def host_of(world: World, server_id: str) -> str | None:
     found: str | None = show(world, server_id)["OS-EXT-SRV-ATTR:host"]
     return found
+
+
+def nowhere(world: World, second: Second, server_id: str) -> None:
+    """Nothing of a deleted server is left on either host."""
+    gone(world, server_id)
+    assert second.driver.observe() == []
+    assert not second.cable.plugged()
+
+
+def remove_from_both(world: World, second: Second, server_id: str) -> None:
+    remove(world, server_id)
+    nowhere(world, second, server_id)

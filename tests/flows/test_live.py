@@ -6,8 +6,8 @@ from pileus.compute.migration import Migration
 from pileus.core.backend import Refused
 
 from .crash import World, everywhere
-from .hosts import SECOND, Second, host_of, running
-from .servers import clean, do, gone, made, remove, show
+from .hosts import SECOND, Second, host_of, nowhere, remove_from_both, running
+from .servers import clean, do, made, show
 
 FLOWS = {"server.live_migration"}
 AUTO = {"host": None, "block_migration": "auto"}
@@ -22,12 +22,6 @@ def statuses(world: World, server_id: str) -> list[str]:
     return [row.status for row in rows]
 
 
-def nowhere(world: World, second: Second, server_id: str) -> None:
-    remove(world, server_id)
-    assert second.driver.observe() == []
-    assert not second.cable.plugged()
-
-
 def test_a_live_migration_that_crashes_anywhere_comes_about(world: World, second: Second) -> None:
     def arrange(world: World) -> str:
         return move(world, made(world))
@@ -38,11 +32,10 @@ def test_a_live_migration_that_crashes_anywhere_comes_about(world: World, second
         assert second.driver._guests[server_id].content == "made on host-1, build 0"
         assert statuses(world, server_id) == ["completed"]
         clean(world)
-        nowhere(world, second, server_id)
+        remove_from_both(world, second, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere("server.live_migration", world, arrange, check)
 
-    print(f"server.live_migration: {points} crash points")
     assert points > 50
 
 
@@ -60,11 +53,9 @@ def test_a_refused_live_migration_that_crashes_anywhere_leaves_the_server_where_
         # A crash between the refusal and its report makes the agent ask again, and succeed.
         assert running(world, second) == [host_of(world, server_id)]
         clean(world)
-        nowhere(world, second, server_id)
+        remove_from_both(world, second, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.live_migration, refused in {operation}: {points} crash points")
+    everywhere(f"server.live_migration, refused in {operation}", world, arrange, check)
 
 
 def test_an_aborted_live_migration_leaves_the_server_where_it_was(
@@ -98,12 +89,9 @@ def test_a_delete_during_a_live_migration_that_crashes_anywhere_leaves_nothing(
         return server_id
 
     def check(world: World, server_id: str) -> None:
-        gone(world, server_id)
-        assert second.driver.observe() == []
+        nowhere(world, second, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.delete during live migration: {points} crash points")
+    everywhere("server.delete during live migration", world, arrange, check)
 
 
 def test_a_source_whose_agent_starts_again_after_the_hand_over_does_not_start_the_guest(

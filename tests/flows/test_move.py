@@ -5,8 +5,8 @@ import pytest
 from pileus.core.backend import Broken, Refused
 
 from .crash import World, everywhere
-from .hosts import SECOND, Second, host_of, running
-from .servers import clean, do, gone, made, remove, show
+from .hosts import SECOND, Second, host_of, nowhere, remove_from_both, running
+from .servers import clean, do, made, show
 
 FLOWS = {"server.move", "server.confirm_move", "server.revert_move"}
 
@@ -19,12 +19,6 @@ def moved(world: World) -> str:
     return server_id
 
 
-def nowhere(world: World, second: Second, server_id: str) -> None:
-    remove(world, server_id)
-    assert second.driver.observe() == []
-    assert not second.cable.plugged()
-
-
 def test_a_migration_that_crashes_anywhere_is_there_to_verify(world: World, second: Second) -> None:
     def arrange(world: World) -> str:
         return do(world, made(world), migrate=None)
@@ -35,11 +29,10 @@ def test_a_migration_that_crashes_anywhere_is_there_to_verify(world: World, seco
         assert running(world, second) == [SECOND]
         assert second.driver._guests[server_id].content == "made on host-1, build 0"
         clean(world)
-        nowhere(world, second, server_id)
+        remove_from_both(world, second, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere("server.move", world, arrange, check)
 
-    print(f"server.move: {points} crash points")
     assert points > 50
 
 
@@ -57,11 +50,10 @@ def test_the_end_of_a_migration_that_crashes_anywhere_comes_about(
         guests = [*world.machine.compute._guests.values(), *second.driver._guests.values()]
         assert [guest.content for guest in guests] == ["made on host-1, build 0"]
         clean(world)
-        nowhere(world, second, server_id)
+        remove_from_both(world, second, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere(f"{end} of a move", world, arrange, check)
 
-    print(f"{end} of a move: {points} crash points")
     assert points > 30
 
 
@@ -83,11 +75,9 @@ def test_a_refused_migration_that_crashes_anywhere_leaves_the_server_where_it_wa
             assert running(world, second) == ["host-1"]
             assert second.driver.observe() == []
         clean(world)
-        nowhere(world, second, server_id)
+        remove_from_both(world, second, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.move, refused in {operation}: {points} crash points")
+    everywhere(f"server.move, refused in {operation}", world, arrange, check)
 
 
 def test_a_delete_during_a_migration_that_crashes_anywhere_leaves_nothing(
@@ -102,12 +92,9 @@ def test_a_delete_during_a_migration_that_crashes_anywhere_leaves_nothing(
         return server_id
 
     def check(world: World, server_id: str) -> None:
-        gone(world, server_id)
-        assert second.driver.observe() == []
+        nowhere(world, second, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.delete during move: {points} crash points")
+    everywhere("server.delete during move", world, arrange, check)
 
 
 @pytest.mark.parametrize("end", ["confirmResize", "revertResize"])

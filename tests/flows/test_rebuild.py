@@ -24,9 +24,8 @@ def test_a_rebuild_that_crashes_anywhere_comes_about(world: World) -> None:
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere("server.rebuild", world, arrange, check)
 
-    print(f"server.rebuild: {points} crash points")
     assert points > 30
 
 
@@ -45,9 +44,7 @@ def test_a_refused_rebuild_that_crashes_anywhere_can_be_repeated(world: World) -
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.rebuild, refused: {points} crash points")
+    everywhere("server.rebuild, refused", world, arrange, check)
 
 
 def test_every_step_of_a_rebuild_may_run_twice(world: World) -> None:

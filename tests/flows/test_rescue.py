@@ -33,9 +33,8 @@ def test_a_rescue_that_crashes_anywhere_comes_about(world: World) -> None:
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere("server.rescue", world, arrange, check)
 
-    print(f"server.rescue: {points} crash points")
     assert points > 50
 
 
@@ -49,9 +48,8 @@ def test_an_unrescue_that_crashes_anywhere_comes_about(world: World) -> None:
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere("server.unrescue", world, arrange, check)
 
-    print(f"server.unrescue: {points} crash points")
     assert points > 50
 
 
@@ -73,9 +71,7 @@ def test_a_refused_rescue_that_crashes_anywhere_leaves_the_server_as_it_was(
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.rescue, refused after {good}: {points} crash points")
+    everywhere(f"server.rescue, refused after {good}", world, arrange, check)
 
 
 def test_every_step_may_run_twice(world: World) -> None:

@@ -33,9 +33,8 @@ def test_a_resize_that_crashes_anywhere_is_there_to_verify(world: World) -> None
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere("server.resize", world, arrange, check)
 
-    print(f"server.resize: {points} crash points")
     assert points > 30
 
 
@@ -53,9 +52,8 @@ def test_the_end_of_a_resize_that_crashes_anywhere_comes_about(
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere(action, world, arrange, check)
 
-    print(f"{action}: {points} crash points")
     assert points > 30
 
 
@@ -73,9 +71,7 @@ def test_a_refused_resize_that_crashes_anywhere_leaves_the_old_size(world: World
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.resize, refused: {points} crash points")
+    everywhere("server.resize, refused", world, arrange, check)
 
 
 def test_a_delete_during_a_resize_that_crashes_anywhere_leaves_nothing(world: World) -> None:
@@ -84,9 +80,7 @@ def test_a_delete_during_a_resize_that_crashes_anywhere_leaves_nothing(world: Wo
         assert world.call("DELETE", f"/servers/{server_id}")[0] == 204
         return server_id
 
-    points, _ = everywhere(world, arrange, gone)
-
-    print(f"server.delete during resize: {points} crash points")
+    everywhere("server.delete during resize", world, arrange, gone)
 
 
 @pytest.mark.parametrize("end", ["confirmResize", "revertResize"])

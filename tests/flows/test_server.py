@@ -22,9 +22,8 @@ def test_a_create_that_crashes_anywhere_ends_active(world: World) -> None:
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, make, check)
+    points = everywhere("server.create", world, make, check)
 
-    print(f"server.create: {points} crash points")
     assert points > 50
 
 
@@ -34,9 +33,8 @@ def test_a_delete_that_crashes_anywhere_leaves_nothing(world: World) -> None:
         assert world.call("DELETE", f"/servers/{server_id}")[0] == 204
         return server_id
 
-    points, _ = everywhere(world, arrange, gone)
+    points = everywhere("server.delete", world, arrange, gone)
 
-    print(f"server.delete: {points} crash points")
     assert points > 30
 
 
@@ -46,9 +44,8 @@ def test_a_delete_right_after_the_create_crashes_anywhere(world: World) -> None:
         assert world.call("DELETE", f"/servers/{server_id}")[0] == 204
         return server_id
 
-    points, _ = everywhere(world, arrange, gone)
+    points = everywhere("server.delete during create", world, arrange, gone)
 
-    print(f"server.delete during create: {points} crash points")
     assert points > 30
 
 
@@ -72,9 +69,8 @@ def test_a_change_of_power_that_crashes_anywhere_comes_about(
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere(f"server.power {next(iter(action))}", world, arrange, check)
 
-    print(f"server.power {next(iter(action))}: {points} crash points")
     assert points > 30
 
 
@@ -96,9 +92,8 @@ def test_a_refused_create_that_crashes_anywhere_ends_in_error_holding_nothing(
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere("server.create, refused", world, arrange, check)
 
-    print(f"server.create, refused: {points} crash points")
     assert points > 80
 
 
@@ -113,9 +108,7 @@ def test_a_refused_stop_leaves_the_server_as_it_was(world: World) -> None:
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.power, refused: {points} crash points")
+    everywhere("server.power, refused", world, arrange, check)
 
 
 @pytest.mark.parametrize("problem", [Busy("later"), Broken("the hypervisor is down")])

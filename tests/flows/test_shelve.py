@@ -3,8 +3,8 @@
 from pileus.core.backend import Refused
 
 from .crash import World, everywhere
+from .images import forget, snapshots
 from .servers import clean, do, gone, made, remove, show
-from .test_snapshot import forget, snapshots
 
 FLOWS = {"server.shelve", "server.offload", "server.unshelve", "server.delete_shelved"}
 
@@ -28,9 +28,8 @@ def test_shelving_that_crashes_anywhere_comes_about(world: World) -> None:
         remove(world, server_id)
         assert snapshots(world) == []
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere("server.shelve", world, arrange, check)
 
-    print(f"server.shelve: {points} crash points")
     assert points > 50
 
 
@@ -44,9 +43,8 @@ def test_unshelving_that_crashes_anywhere_comes_about(world: World) -> None:
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere("server.unshelve", world, arrange, check)
 
-    print(f"server.unshelve: {points} crash points")
     assert points > 50
 
 
@@ -60,9 +58,7 @@ def test_deleting_a_shelved_server_that_crashes_anywhere_leaves_nothing(world: W
         assert snapshots(world) == []
         gone(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.delete_shelved: {points} crash points")
+    everywhere("server.delete_shelved", world, arrange, check)
 
 
 def test_refused_shelving_that_crashes_anywhere_leaves_the_server_as_it_was(world: World) -> None:
@@ -79,9 +75,7 @@ def test_refused_shelving_that_crashes_anywhere_leaves_the_server_as_it_was(worl
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.shelve, refused: {points} crash points")
+    everywhere("server.shelve, refused", world, arrange, check)
 
 
 def test_refused_unshelving_that_crashes_anywhere_stays_shelved(world: World) -> None:
@@ -98,9 +92,7 @@ def test_refused_unshelving_that_crashes_anywhere_stays_shelved(world: World) ->
         clean(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.unshelve, refused: {points} crash points")
+    everywhere("server.unshelve, refused", world, arrange, check)
 
 
 def test_a_delete_during_shelving_leaves_nothing(world: World) -> None:

@@ -2,25 +2,11 @@
 
 from typing import Any
 
-from pileus import image as images
 from pileus.core.backend import Broken, Refused
-from pileus.core.ids import derived
-from pileus.first_image import NAME
-from pileus.image import Image
 
 from .crash import World, everywhere
+from .images import forget, snapshots
 from .servers import clean, do, gone, made, remove, show
-
-
-def snapshots(world: World) -> list[Image]:
-    first = derived("first image", world.config.seed, NAME)
-    found = world.app.db.read(lambda tx: tx.all(Image, order=[Image.created_at]))
-    return [image for image in found if image.id != first]
-
-
-def forget(world: World) -> None:
-    for image in snapshots(world):
-        images.destroy(world.app.parts, image.id)
 
 
 def at_rest(world: World, server_id: str) -> None:
@@ -39,9 +25,8 @@ def test_a_snapshot_that_crashes_anywhere_comes_about(world: World) -> None:
         forget(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
+    points = everywhere("server.snapshot", world, arrange, check)
 
-    print(f"server.snapshot: {points} crash points")
     assert points > 50
 
 
@@ -58,9 +43,7 @@ def test_a_refused_snapshot_that_crashes_anywhere_leaves_no_image(world: World) 
         forget(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.snapshot, refused: {points} crash points")
+    everywhere("server.snapshot, refused", world, arrange, check)
 
 
 def test_a_backup_that_crashes_anywhere_leaves_as_many_as_asked_for(world: World) -> None:
@@ -79,9 +62,7 @@ def test_a_backup_that_crashes_anywhere_leaves_as_many_as_asked_for(world: World
         forget(world)
         remove(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.snapshot, backup: {points} crash points")
+    everywhere("server.snapshot, backup", world, arrange, check)
 
 
 def test_a_delete_during_a_snapshot_that_crashes_anywhere_leaves_nothing(world: World) -> None:
@@ -95,9 +76,7 @@ def test_a_delete_during_a_snapshot_that_crashes_anywhere_leaves_nothing(world: 
         assert snapshots(world) == []
         gone(world, server_id)
 
-    points, _ = everywhere(world, arrange, check)
-
-    print(f"server.delete during snapshot: {points} crash points")
+    everywhere("server.delete during snapshot", world, arrange, check)
 
 
 def test_an_image_deleted_in_the_middle_leaves_nothing(world: World) -> None:

@@ -200,6 +200,10 @@ def _compute(m: _Maker) -> None:
     ids["alias"], ids["class_id"] = "os-keypairs", "default"
     hypervisors = m.ask(admin, "GET", f"{at}/os-hypervisors", **headers).json()["hypervisors"]
     ids["hypervisor_id"] = hypervisors[0]["id"]
+    aggregate = {"name": m.name("aggregate"), "availability_zone": m.name("zone")}
+    ids["aggregate_id"] = str(
+        m.make(admin, f"{at}/os-aggregates", "aggregate", aggregate, **headers)["id"]
+    )
 
 
 def _server(m: _Maker) -> None:

@@ -47,7 +47,7 @@ def test_every_route_has_a_sample_body_or_a_reason() -> None:
         except KeyError as lost:
             missing.append(str(lost))
 
-    assert not missing, "give each a body in tests/fuzz/samples.py"
+    assert not missing, "give each a body in tests/fuzz/bodies"
 
 
 def test_no_sample_is_left_of_a_route_that_is_gone() -> None:

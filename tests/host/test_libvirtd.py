@@ -29,7 +29,7 @@ def engine(tmp_path: Path):
 
 
 def test_guest_survives_a_restart_and_is_found_again(engine, tiny_image: tiny.Tiny, tmp_path):
-    libvirt = pytest.importorskip("libvirt")
+    libvirt = pytest.importorskip("libvirt", reason="no Python bindings of libvirt: `make host`")
     engine.start()
     disk, console = tmp_path / "disk", tmp_path / "console"
     command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"]

@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +14,12 @@ import libvirt
 from pileus.host.libvirtd import Libvirtd
 from pileus.host.place import Place
 
+from ..wait import until
 from .machines import Host, Machines
 
 PILEUS = [sys.executable, "-m", "pileus.cli"]
 EXTERNAL = "172.24.4"  # every host has networks of its own, so any will do
 WAIT = 120.0
-
-
-def until(done: Callable[[], Any], what: str, seconds: float = WAIT) -> Any:
-    """Wait until `done()` is true and return what it returned."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = done()
-        if found:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"did not come about in {seconds:g} s: {what}")
 
 
 class Site:

@@ -17,15 +17,16 @@ import pytest
 
 from pileus.host.place import Place
 
+from ..wait import until
 from .machines import Host, machines
-from .site import Site, until
+from .site import Site
 
 FULL = os.environ.get("PILEUS_HOSTS") == "full"
 HOSTS = 3 if FULL else 2
 CUT = 60.0
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
-full = pytest.mark.skipif(not FULL, reason="PILEUS_HOSTS=full runs it")
+full = pytest.mark.skipif(not FULL, reason="takes minutes: `make hosts` runs it")
 
 
 @dataclass

@@ -2,13 +2,11 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import httpx
 import yaml
@@ -16,15 +14,12 @@ import yaml
 from pileus.host.libvirtd import Libvirtd
 from pileus.host.place import Place
 
+from .. import wait
+from ..ports import free_port
+
 PILEUS = [sys.executable, "-m", "pileus.cli"]
+T = TypeVar("T")
 WAIT = 60.0
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def free_network() -> str:
@@ -33,15 +28,8 @@ def free_network() -> str:
     return next(n for n in (f"172.24.{i}.0/24" for i in range(5, 250)) if n not in routes)
 
 
-def until(done: Callable[[], Any], what: str, seconds: float = WAIT) -> Any:
-    """Wait until `done()` is true and return what it returned."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = done()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"did not come about in {seconds:g} s: {what}")
+def until(done: Callable[[], T], what: str, seconds: float = WAIT) -> T:
+    return wait.until(done, what, seconds)
 
 
 class RealCloud:

@@ -1,7 +1,6 @@
 """A real cloud, from `pileus up` to `uninstall`, walked through with the real client."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,27 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from ..ports import free_port
+from .cloud import free_network
+
 ROOT = Path(__file__).parents[2]
 PILEUS = [sys.executable, "-m", "pileus.cli"]
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(1500)]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _free_network() -> str:
-    routes = subprocess.run(["ip", "-4", "route"], capture_output=True, text=True).stdout
-    return next(n for n in (f"172.24.{i}.0/24" for i in range(5, 250)) if n not in routes)
-
-
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "cloud"
-    words = ["--state", str(folder), "--port", str(_free_port()), "--external", _free_network()]
+    words = ["--state", str(folder), "--port", str(free_port()), "--external", free_network()]
     files = ["--clouds-file", str(tmp_path / "clouds.yaml"), "--cloud-name", "journey"]
     subprocess.run([*PILEUS, "up", *words, *files], check=True, timeout=900)
     yield folder

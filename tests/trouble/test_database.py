@@ -2,9 +2,6 @@
 
 import json
 import logging
-import os
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +14,7 @@ import sqlalchemy as sa
 from ..cli.test_commands import Machine
 from ..cli.test_upgrade import client
 from ..cloud import Client, Cloud
+from ..small_disk import small_disk
 
 _HEADERS = {"OpenStack-API-Version": "compute 2.90"}
 
@@ -103,14 +101,8 @@ def test_a_server_under_way_is_finished_once_the_database_takes_writes(fresh_clo
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with 80 MB."""
     folder = tmp_path / "small"
-    folder.mkdir()
-    if os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("a file system of one's own needs root")
-    words = ["mount", "-t", "tmpfs", "-o", "size=80m", "pileus-test", str(folder)]
-    if subprocess.run(words, capture_output=True).returncode != 0:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with small_disk(folder, 80):
+        yield folder
 
 
 def fill(folder: Path) -> None:

@@ -174,17 +174,16 @@ def test_a_url_that_is_too_long_is_414(toy: Toy) -> None:
     assert answer.json()["computeFault"]["code"] == 414
 
 
-@pytest.mark.skipif(
-    os.environ.get("PILEUS_TEST_DATABASE") == "postgresql",
-    reason="PostgreSQL answers this one: its limits lie further out",
-)
 def test_a_query_that_the_database_finds_too_complex_is_400(toy: Toy) -> None:
     query = "&".join(["name=a"] * 900)
 
     answer = toy("GET", f"/toy/v1/complex?{query}")
 
-    assert answer.status_code == 400
-    assert "too much at once" in answer.json()["badRequest"]["message"]
+    if os.environ.get("PILEUS_TEST_DATABASE") == "postgresql":
+        assert answer.status_code == 200  # its limits lie further out than a URL may be long
+    else:
+        assert answer.status_code == 400
+        assert "too much at once" in answer.json()["badRequest"]["message"]
 
 
 @pytest.mark.parametrize("depth", [70, 300, 900, 950, 980, 990, 995])

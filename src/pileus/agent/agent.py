@@ -17,7 +17,11 @@ _WATCH = 10.0
 
 
 class Agent:
-    """One host's agent. It never touches the database."""
+    """One host's agent. It never touches the database.
+
+    Nothing would start one of its threads again. So whatever the channel, a driver or a bug of ours
+    raises is logged, and the thread goes on: hence `except Exception`.
+    """
 
     def __init__(
         self,

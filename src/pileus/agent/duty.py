@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
@@ -29,6 +29,10 @@ class Handler(Protocol):
 
     def observe(self) -> Mapping[str, Mapping[str, Any]]:
         """What every object of this kind on this host is now."""
+        ...
+
+    def leftovers(self) -> Iterable[str]:
+        """The ids of objects of which something takes room on this host, there or not."""
         ...
 
 
@@ -133,7 +137,8 @@ class Duty:
             before = self._idle(kind)
             found = handler.observe()
             after = self._idle(kind)
-            strays[kind] = sorted(found.keys() - known - self._known(kind))
+            left = {*found, *handler.leftovers()}
+            strays[kind] = sorted(left - known - self._known(kind))
             # What was worked on while the handler looked may not be as it was seen.
             for key, wanted in before.items():
                 if after.get(key) is wanted:

@@ -1,13 +1,13 @@
 """Guests on this host: their taps are plugged, then the hypervisor makes them."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
-from ..compute.driver import ComputeDriver, GuestSpec, Observation
+from ..compute.driver import ComputeDriver, GuestFolders, GuestSpec, Observation
 from ..network.driver import HostNetwork
 from .moves import Moves
 
@@ -106,3 +106,7 @@ class GuestHandler:
             if offer is not None:
                 state["offer"] = offer
         return found
+
+    def leftovers(self) -> Iterable[str]:
+        """Guests whose disks are on this host, whether they are there themselves or not."""
+        return self._driver.folders() if isinstance(self._driver, GuestFolders) else ()

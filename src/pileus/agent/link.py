@@ -50,6 +50,9 @@ class Link:
     """One host's agent on an event loop. It never touches the database.
 
     What handlers do runs in the pool, which many links may share: a process can hold thousands.
+
+    A host without its link is lost until somebody looks at it, and a driver may raise anything. So
+    whatever it is, it is logged or told, and the link goes on: hence `except Exception`.
     """
 
     def __init__(

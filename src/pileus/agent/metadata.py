@@ -1,6 +1,6 @@
 """Metadata ports on this host: one in every network that has a guest here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..network.driver import HostNetwork
@@ -24,3 +24,7 @@ class MetadataHandler:
     def observe(self) -> Mapping[str, Mapping[str, Any]]:
         """The networks in which metadata is answered here."""
         return {network: {"served": True} for network in self._network.metadata_networks()}
+
+    def leftovers(self) -> Iterable[str]:
+        """Nothing outlives them here."""
+        return ()

@@ -41,3 +41,7 @@ class SnapshotHandler:
     def observe(self) -> Mapping[str, Mapping[str, Any]]:
         """The images that have their bytes from here."""
         return dict(self._done)
+
+    def leftovers(self) -> Iterable[str]:
+        """Nothing outlives them here."""
+        return ()

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hashlib
 import threading
-import uuid
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ..hosts.frames import BadFrame, Closed
 from ..hosts.timing import Timing
 from .connection import Unreachable, connect, context
 from .identity import Identity
+from .image_cache import ImageCache
 from .link import Link
 
 _MEDIA = "text/plain"
@@ -26,7 +26,7 @@ class Upstairs:
 
     def __init__(self, identity: Identity, folder: Path, timing: Timing | None = None) -> None:
         """folder: where images that were fetched are kept. Several hosts may share it."""
-        self._identity, self._folder = identity, folder
+        self._identity, self._images = identity, ImageCache(folder)
         self._timing = timing or Timing()
         self._lock = threading.Lock()
         self._fetching: dict[str, threading.Lock] = {}
@@ -45,8 +45,7 @@ class Upstairs:
         with self._lock:
             own = self._fetching.setdefault(image_id, threading.Lock())
         with own:
-            there = self._folder.glob(f"{image_id}.*")
-            found = next((file for file in there if file.suffix != ".part"), None)
+            found = self._images.find(image_id)
             if found is None:
                 if self._loop is None:
                     raise Busy("The connection to the control plane is not open yet.")
@@ -55,8 +54,7 @@ class Upstairs:
         return found, found.suffix[1:]
 
     async def _fetch(self, image_id: str) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = self._folder / f"{image_id}.{uuid.uuid4().hex}.part"
+        part = self._images.part(image_id)
         try:
             frames = await connect(self._identity.server, context(self._identity), self._timing)
         except Unreachable as problem:
@@ -80,7 +78,7 @@ class Upstairs:
                     f"The bytes of image {image_id} are not those that were uploaded: their SHA-512"
                     f" is {digest.hexdigest()[:16]}…, and should be {begin.sha512[:16]}…."
                 )
-            return part.rename(self._folder / f"{image_id}.{begin.format}")
+            return self._images.keep(part, image_id, begin.format)
         except (Closed, BadFrame, TimeoutError) as problem:
             raise Busy(f"Image {image_id} did not come whole: {problem}") from None
         finally:

@@ -115,9 +115,16 @@ def status(state: Path, as_json: bool) -> None:
     trouble = "" if connected else str(found["trouble"])
     until = identity.expires_at().isoformat(sep=" ", timespec="minutes")
     if as_json:
-        values = {"host": identity.name, "id": identity.id, "server": identity.server}
-        values |= {"pid": pid, "connected": connected, "trouble": trouble}  # type: ignore[dict-item]
-        click.echo(json.dumps(values | {"certificate_until": until}, indent=2))
+        values = {
+            "host": identity.name,
+            "id": identity.id,
+            "server": identity.server,
+            "pid": pid,
+            "connected": connected,
+            "trouble": trouble,
+            "certificate_until": until,
+        }
+        click.echo(json.dumps(values, indent=2))
     else:
         click.echo(f"host:          {identity.name} ({identity.id})")
         click.echo(f"control plane: {identity.server}, {'' if connected else 'not '}connected")

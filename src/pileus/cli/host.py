@@ -4,7 +4,6 @@ import shutil
 
 from ..agent import Identity
 from ..config import Config
-from ..host.place import Place
 from ..machine import chassis
 from . import boot, link, real
 from .steps import step
@@ -37,17 +36,8 @@ def stop(identity: Identity) -> None:
 def uninstall(identity: Identity) -> None:
     """Remove what the agent made on this machine beyond images and logs. Raises HostError."""
     from ..host import packages
-    from ..host.libvirtd import Libvirtd
 
-    boot.disable(Config(state=identity.state))
-    if not boot.others():
-        link.take_away()
-    with step("guests, libvirtd, network"):
-        engine = Libvirtd(identity.state)
-        engine.kill_guests()
-        engine.uninstall()
-        chassis(identity).uninstall()
-        shutil.rmtree(Place(identity.state).run, ignore_errors=True)
+    real.remove(identity.state, chassis(identity))
     for name in _MADE:
         path = identity.state / name
         if path.is_dir():

@@ -23,25 +23,24 @@ def agent_state() -> Path:
     return default_state().with_name("pileus-agent")
 
 
-def agent_state_option(command: F) -> F:
-    """`--state DIR` of a host that joins, resolved."""
-    option = click.option(
-        "--state",
-        type=click.Path(file_okay=False, path_type=Path, resolve_path=True),
-        default=agent_state,
-        show_default="/var/lib/pileus-agent, or ~/.local/share/pileus-agent without root",
-        help="The host's directory: identity, key, images, log.",
-    )
-    return option(command)
-
-
-def state_option(command: F) -> F:
+def _state(default: Callable[[], Path], shown: str, holds: str) -> Callable[[F], F]:
     """`--state DIR`, resolved."""
-    option = click.option(
+    return click.option(
         "--state",
         type=click.Path(file_okay=False, path_type=Path, resolve_path=True),
-        default=default_state,
-        show_default="/var/lib/pileus, or ~/.local/share/pileus without root",
-        help="The cloud's directory: database, images, overlays, sockets, logs.",
+        default=default,
+        show_default=shown,
+        help=holds,
     )
-    return option(command)
+
+
+agent_state_option = _state(
+    agent_state,
+    "/var/lib/pileus-agent, or ~/.local/share/pileus-agent without root",
+    "The host's directory: identity, key, images, log.",
+)
+state_option = _state(
+    default_state,
+    "/var/lib/pileus, or ~/.local/share/pileus without root",
+    "The cloud's directory: database, images, overlays, sockets, logs.",
+)

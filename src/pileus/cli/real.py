@@ -15,7 +15,7 @@ import click
 
 from ..config import Config
 from ..host import packages
-from ..host.chassis import LOOPBACK
+from ..host.chassis import LOOPBACK, Chassis
 from ..host.command import run
 from ..host.ovn import Ovn
 from ..host.place import HostError, Place
@@ -118,6 +118,21 @@ def stop_guests(config: Config) -> None:
     shut_down(config.state)
     with step("network"):
         fabric(config).stop()
+
+
+def remove(state: Path, network: Ovn | Chassis) -> None:
+    """Destroy every guest, and remove the daemons and what they made. Raises HostError."""
+    from ..host.libvirtd import Libvirtd
+
+    boot.disable(Config(state=state))
+    if not boot.others():
+        link.take_away()
+    with step("guests, libvirtd, network"):
+        engine = Libvirtd(state)
+        engine.kill_guests()
+        engine.uninstall()
+        network.uninstall()
+        shutil.rmtree(Place(state).run, ignore_errors=True)
 
 
 def shut_down(state: Path) -> None:

@@ -70,29 +70,17 @@ def _pip_cache() -> Path:
 
 
 def _real(config: Config) -> list[str]:
-    import shutil
-
     from ..host import packages
     from ..host.images.cache import default_cache
-    from ..host.libvirtd import Libvirtd
-    from . import boot, link
-    from .real import fabric
+    from . import real
 
     if os.geteuid() != 0:
         raise click.ClickException("This cloud has real guests and networks: removing needs root.")
     left = []
     try:
-        boot.disable(config)
-        if not boot.others():
-            link.take_away()
-        with step("guests, libvirtd, network"):
-            engine = Libvirtd(config.state)
-            engine.kill_guests()
-            engine.uninstall()
-            fabric(config).uninstall()
-            shutil.rmtree(Place(config.state).run, ignore_errors=True)
-            with contextlib.suppress(OSError):  # other clouds have theirs in it
-                Place(config.state).run.parent.rmdir()
+        real.remove(config.state, real.fabric(config))
+        with contextlib.suppress(OSError):  # other clouds have theirs in it
+            Place(config.state).run.parent.rmdir()
         with step("Debian packages"):
             said: list[str] = []
             gone = packages.uninstall(config.state, said.append)

@@ -7,6 +7,7 @@ import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -99,7 +100,7 @@ def up(
             raise click.ClickException(
                 f"The cloud in {state} is a real one; choose another --state for a simulated one."
             )
-        given = {
+        given: dict[str, Any] = {
             "port": port,
             "listen": listen,
             "seed": seed,
@@ -116,7 +117,7 @@ def up(
             **_external(external),
         }
         changed = {key: value for key, value in given.items() if value is not None}
-        config = replace(config, **changed)  # type: ignore[arg-type]
+        config = replace(config, **changed)
         _lasting(before, config)
         config = address.tunnels(address.secure(config, insecure_http))
         pid = running(state)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from .. import placement
 from ..core.db import Tx
 from ..core.metrics import Sample
+from .aggregate import names_by_host
 from .flavor import Flavor
 from .host import ComputeHost
 from .server import Server, live
@@ -52,8 +53,9 @@ def samples(tx: Tx) -> Iterable[Sample]:
     used, on = placement.usages(tx), defaultdict[str | None, list[Server]](list)
     for server in servers:
         on[server.host].append(server)
+    within = names_by_host(tx)
     for host in hosts:
-        yield from _host(tx, host, used.get(host.id, {}), on[host.host])
+        yield from _host(tx, host, used.get(host.id, {}), on[host.host], within[host.host])
 
 
 def _servers(servers: list[Server], hosts: Mapping[str, ComputeHost]) -> Iterable[Sample]:
@@ -85,7 +87,11 @@ def _servers(servers: list[Server], hosts: Mapping[str, ComputeHost]) -> Iterabl
 
 
 def _host(
-    tx: Tx, host: ComputeHost, used: Mapping[str, placement.Usage], servers: list[Server]
+    tx: Tx,
+    host: ComputeHost,
+    used: Mapping[str, placement.Usage],
+    servers: list[Server],
+    aggregates: list[str],
 ) -> Iterable[Sample]:
     agent = {
         "id": host.service_id,
@@ -96,7 +102,11 @@ def _host(
         "disabledReason": host.disabled_reason or "",
     }
     yield Sample("openstack_nova_agent_state", int(host.up(tx)), agent)
-    labels = {"hostname": host.hostname, "availability_zone": host.zone, "aggregates": ""}
+    labels = {
+        "hostname": host.hostname,
+        "availability_zone": host.zone,
+        "aggregates": ",".join(aggregates),
+    }
     taken = {name: usage.used for name, usage in used.items()}
     cpus, ram, disk = (taken.get(n, 0) for n in ("VCPU", "MEMORY_MB", "DISK_GB"))
     busy = sum(server.task_state is not None for server in servers)

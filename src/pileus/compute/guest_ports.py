@@ -3,7 +3,7 @@
 from ..core import desired
 from ..core.db import Tx
 from ..core.desired import Desired
-from .flows.create import GUEST
+from .flows.guest import GUEST
 
 
 class GuestPorts:

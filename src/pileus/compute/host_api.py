@@ -12,6 +12,7 @@ from ..core.types import Bool, Enum, Field, Object, Text
 from ..hosts import addresses, dismiss
 from ..wire.context import Context, Response
 from ..wire.route import Route
+from .aggregate import forget_host
 from .host import ComputeHost, host_id
 from .rules import rule
 from .server import Server, live
@@ -189,6 +190,7 @@ def forget(tx: Tx, host: ComputeHost) -> None:
     if tx.exists(Server, Server.host == host.host, live()):
         raise Conflict(f"Unable to delete compute service that is hosting instances: {host.host}.")
     placement.provider_remove(tx, host.id)
+    forget_host(tx, host.host)
     tx.remove(host)
     dismiss(tx, host.host)
 
@@ -382,18 +384,12 @@ def statistics(ctx: Context) -> object:
     return {"hypervisor_statistics": {"count": len(hosts)} | total}
 
 
-def list_aggregates(ctx: Context) -> object:
-    """Host aggregates: none, as none can be made; clients that show a host ask for them."""
-    return {"aggregates": []}
-
-
 _HYPER = "/v2.1/os-hypervisors"
 _ONE = _HYPER + "/{hypervisor_id}"
 _SERVICE = "/v2.1/os-services"
 _ZONE = "/v2.1/os-availability-zone"
 _H = "os-hypervisors:"
 ROUTES = (
-    Route("GET", "/v2.1/os-aggregates", list_aggregates, rule("os-aggregates:index"), tx="none"),
     Route("GET", _ZONE, list_zones, policy=rule("os-availability-zone:list")),
     Route("GET", _ZONE + "/detail", detail_zones, policy=rule("os-availability-zone:detail")),
     Route("GET", _SERVICE, list_services, policy=rule("os-services:list")),

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from .. import placement
 from ..core.db import Tx
+from ..core.policy import Credentials
 from ..core.resource import Resource, attr, new_uuid, now
 from ..core.types import Int, Json, Text, Uuid, When
 from .host import host_id
@@ -58,8 +59,40 @@ class Migration(Resource):
     updated_at = attr(When(), default=now)
 
 
-def next_number(tx: Tx) -> int:
-    """The number of the next migration."""
+def planned(
+    tx: Tx,
+    who: Credentials,
+    server: Server,
+    kind: str,
+    host: str,
+    flavor: dict[str, Any],
+    disks: list[dict[str, Any]],
+) -> Migration:
+    """What becomes of the server on this host by this caller's wish; nothing is written yet."""
+    return Migration(
+        id=_next_number(tx),
+        server_id=server.id,
+        migration_type=kind,
+        source_host=server.host,
+        dest_host=host,
+        old_flavor=server.flavor,
+        new_flavor=flavor,
+        old_disks=server.disks,
+        new_disks=disks,
+        old_vm_state=server.vm_state,
+        user_id=who.user_id,
+        project_id=who.project_id,
+    )
+
+
+def end_stale(tx: Tx, server_id: str) -> None:
+    """Close a migration in the middle of which an admin has reset the server's state."""
+    stale = open_of(tx, server_id)
+    if stale is not None:
+        close(tx, stale, "error")
+
+
+def _next_number(tx: Tx) -> int:
     return int(tx.execute(_newest()).scalar() or 0) + 1
 
 

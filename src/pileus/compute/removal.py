@@ -5,7 +5,7 @@ from ..core.desired import Desired
 from ..core.errors import Conflict, NotFound
 from ..core.parts import Parts
 from .driver import ComputeDriver, GuestFolders
-from .flows.create import GUEST
+from .flows.guest import GUEST
 from .server import Server
 
 

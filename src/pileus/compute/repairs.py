@@ -10,8 +10,9 @@ from ..core import desired, flow
 from ..core.db import Tx
 from ..core.flow import Flow, FlowRow
 from ..core.resource import Resource
-from .flows.create import CREATE, GUEST, still_there
+from .flows.create import CREATE
 from .flows.delete import DELETE, DELETE_SHELVED
+from .flows.guest import GUEST, still_there
 from .flows.live import LIVE
 from .flows.move import CONFIRM_MOVE, MOVE, REVERT_MOVE
 from .flows.power import POWER_FLOW

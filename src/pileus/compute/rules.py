@@ -17,7 +17,9 @@ _BY_CHECK = {
         os-flavor-manage:create os-flavor-manage:update os-flavor-manage:delete
         os-hypervisors:list os-hypervisors:list-detail os-hypervisors:statistics
         os-hypervisors:show os-hypervisors:uptime os-hypervisors:search os-hypervisors:servers
-        os-aggregates:index os-instance-actions:events os-instance-actions:events:details
+        os-aggregates:index os-aggregates:show os-aggregates:create os-aggregates:update
+        os-aggregates:delete os-aggregates:add_host os-aggregates:remove_host
+        os-aggregates:set_metadata os-instance-actions:events os-instance-actions:events:details
         limits:other_project
         os-lock-server:unlock:unlock_override os-migrations:index os-shelve:shelve_offload
         os-shelve:unshelve_to_host

@@ -187,6 +187,13 @@ def unlocked(ctx: Context, server: Server) -> None:
         raise Conflict(f"Instance {server.id} is locked")
 
 
+def hosted(server: Server) -> str:
+    """The host that the server is on. Raises Conflict while it is on none."""
+    if server.host is None:
+        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    return server.host
+
+
 def ready(
     server: Server,
     verb: str,

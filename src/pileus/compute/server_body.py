@@ -91,6 +91,19 @@ _IDS = AnyOf(Uuid(), ListOf(Uuid()))
 _HINTS = Object({"group": Uuid(), "same_host": _IDS, "different_host": _IDS}, extra=True)
 
 
+_COLUMNS = {
+    "name": "name",
+    "metadata": "meta",
+    "OS-DCF:diskConfig": "disk_config",
+    "accessIPv4": "access_ip_v4",
+    "accessIPv6": "access_ip_v6",
+    "description": "description",
+    "user_data": "user_data",
+    "hostname": "hostname",
+}
+_ADDRESSES = {"access_ip_v4", "access_ip_v6"}
+
+
 def read(ctx: Context) -> tuple[dict[str, Any], dict[str, Any]]:
     """The server and the scheduler hints that the body asks for. Raises BadRequest."""
     where = ctx.where.at("server")
@@ -118,6 +131,12 @@ def read(ctx: Context) -> tuple[dict[str, Any], dict[str, Any]]:
     if body.get("trusted_image_certificates"):
         raise BadRequest("Image signatures are not checked here: leave out the certificates.")
     return body, _HINTS.parse(hints, ctx.where.at("os:scheduler_hints"))
+
+
+def columns(body: dict[str, Any]) -> dict[str, Any]:
+    """What a body that changes a server says of its columns."""
+    found = {_COLUMNS[key]: value for key, value in body.items() if key in _COLUMNS}
+    return found | {name: found[name] or None for name in _ADDRESSES & found.keys()}
 
 
 def check_hostname(ctx: Context, body: dict[str, Any], key: str = "server") -> None:

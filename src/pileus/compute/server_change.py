@@ -1,15 +1,14 @@
 """Updating and deleting servers, and the short actions that need no flow."""
 
-from typing import Any
-
 from ..core import desired, flow
 from ..core.errors import BadRequest, Conflict
 from ..core.types import AnyOf, Enum, Field, Ip, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action, server_body
-from .flows.create import GUEST, POLL, fail, still_there
 from .flows.delete import DELETE, DELETE_SHELVED
+from .flows.ending import fail
+from .flows.guest import GUEST, POLL, still_there
 from .flows.snapshot import abandon
 from .migration import open_of, settle
 from .rules import rule
@@ -26,14 +25,6 @@ _UPDATE = Object(
         "hostname": Field(server_body.FQDN, since=(2, 90)),
     }
 )
-_COLUMNS = {
-    "name": "name",
-    "OS-DCF:diskConfig": "disk_config",
-    "accessIPv4": "access_ip_v4",
-    "accessIPv6": "access_ip_v6",
-    "description": "description",
-    "hostname": "hostname",
-}
 _STATE = Object({"state": Field(Enum("active", "error"), required=True)})
 
 
@@ -42,10 +33,7 @@ def update(ctx: Context) -> object:
     body = _UPDATE.parse(ctx.inner("server"), ctx.where.at("server"))
     server_body.check_hostname(ctx, body)
     server = find(ctx, "servers:update")
-    values: dict[str, Any] = {_COLUMNS[key]: value for key, value in body.items()}
-    for name in ("access_ip_v4", "access_ip_v6"):
-        if name in values:
-            values[name] = values[name] or None
+    values = server_body.columns(body)
     if values:
         ctx.tx.change(server, updated_at=ctx.tx.now, **values)
     return {"server": View(ctx, [server], "update")(server)}

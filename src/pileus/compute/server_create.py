@@ -15,7 +15,8 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action, server_body, server_view
 from . import flavor as flavors
-from .flows.create import CREATE, POLL, ask
+from .flows.create import CREATE, ask
+from .flows.guest import POLL
 from .group import ServerGroup
 from .host import ComputeHost
 from .keypair import Keypair

@@ -10,11 +10,11 @@ from ..core.types import Bool, Field, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action
-from .flows.create import GUEST
 from .flows.evacuate import EVACUATE
+from .flows.guest import GUEST
 from .host import ComputeHost, host_id
-from .migration import Migration, close, counted, next_number, open_of
-from .server import Server, find, ready, unlocked
+from .migration import Migration, counted, end_stale, planned
+from .server import Server, find, hosted, ready, unlocked
 from .server_migrate import claim_elsewhere
 
 _BODY = Object(
@@ -38,8 +38,7 @@ def evacuate(ctx: Context) -> object:
         raise BadRequest("Servers here have no shared storage: leave onSharedStorage away.")
     unlocked(ctx, server)
     ready(server, "evacuate", ("active", "stopped", "error"))
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    hosted(server)
     _fenced(ctx, server)
     host = body.get("host", "")
     if host == server.host:
@@ -56,8 +55,7 @@ def evacuate(ctx: Context) -> object:
 
 def _fenced(ctx: Context, server: Server) -> None:
     """Raises unless somebody vouches for it that the host is dead: silence proves nothing."""
-    assert server.host is not None  # noqa: S101
-    host = ctx.tx.get(ComputeHost, host_id(server.host))
+    host = ctx.tx.get(ComputeHost, host_id(hosted(server)))
     if host is None or host.forced_down:
         return
     if host.up(ctx.tx):
@@ -70,31 +68,16 @@ def _fenced(ctx: Context, server: Server) -> None:
 
 def _move(ctx: Context, server: Server, host: str, password: str) -> Migration:
     """All that is known of the server moves to the new host at once; the old one keeps nothing."""
-    tx, source = ctx.tx, str(server.host)
-    stale = open_of(tx, server.id)
-    if stale is not None:  # an admin has reset the server's state in the middle of it
-        close(tx, stale, "error")
+    tx = ctx.tx
+    end_stale(tx, server.id)
     found = claim_elsewhere(ctx, server, server.flavor, server.disks[0]["size_gb"], host)
     for provider in placement.allocations(tx, server.id):
         if provider != found.id:
             placement.release(tx, server.id, provider)
-    migration = tx.add(
-        Migration(
-            id=next_number(tx),
-            server_id=server.id,
-            migration_type="evacuation",
-            status="accepted",
-            source_host=source,
-            dest_host=found.host,
-            old_flavor=server.flavor,
-            new_flavor=server.flavor,
-            old_disks=server.disks,
-            new_disks=server.disks,
-            old_vm_state=server.vm_state,
-            user_id=ctx.who.user_id,
-            project_id=ctx.who.project_id,
-        )
-    )
+    same = (server.flavor, server.disks)
+    migration = planned(tx, ctx.who, server, "evacuation", found.host, *same)
+    migration.status = "accepted"
+    tx.add(migration)
     instance_action.begin(ctx, server, "evacuate", "rebuild_server")
     for row in tx.all(desired.Desired, kind=GUEST, id=server.id):
         desired.withdraw(tx, row.host, GUEST, server.id)

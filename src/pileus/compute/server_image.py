@@ -2,7 +2,7 @@
 
 from .. import image as images
 from ..core import flow
-from ..core.errors import Conflict, Forbidden
+from ..core.errors import Forbidden
 from ..core.quota import limits
 from ..core.types import Field, Int, Object, Text
 from ..wire.context import Context, Response
@@ -10,7 +10,7 @@ from ..wire.route import Route
 from . import instance_action
 from .flows.snapshot import SNAPSHOT_FLOW
 from .quota import DEFAULTS
-from .server import Server, find, ready, unlocked
+from .server import Server, find, hosted, ready, unlocked
 from .server_body import META, NAME
 
 _IMAGE = Object({"name": Field(NAME, required=True), "metadata": META})
@@ -67,8 +67,7 @@ def _ready(ctx: Context, name: str, verb: str, meta: dict[str, str]) -> Server:
     server = find(ctx, name)
     unlocked(ctx, server)
     ready(server, verb, _FROM)
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    hosted(server)
     most = limits(ctx.tx, "compute", server.project_id, DEFAULTS)["metadata_items"]
     if len(meta) > most >= 0:
         raise Forbidden("Image metadata limit exceeded")

@@ -10,7 +10,7 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action
 from .flows.interface import ATTACH, DETACH
-from .server import Server, find, ready, unlocked
+from .server import Server, find, hosted, ready, unlocked
 from .server_body import TAG
 
 _FIXED = Object({"ip_address": Field(Ip(), required=True)})
@@ -79,8 +79,7 @@ def _claim(ctx: Context, server: Server, wish: network.NetworkRequest) -> str:
             "No specific network was requested and none are available for project"
             f" '{ctx.who.project_id}'."
         )
-    assert server.host is not None  # noqa: S101
-    network.bind_ports(ctx.tx, server.id, server.host)
+    network.bind_ports(ctx.tx, server.id, hosted(server))
     return ports[0].id
 
 
@@ -97,8 +96,7 @@ def _changeable(ctx: Context, name: str, verb: str) -> Server:
     server = find(ctx, name)
     unlocked(ctx, server)
     ready(server, verb, ("active", "paused", "stopped"))
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    hosted(server)
     if flow.find(ctx.tx, server.id) is not None:
         raise Conflict(f"Cannot '{verb}' instance {server.id} while another change is under way")
     return server

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..core import flow
-from ..core.errors import BadRequest, Conflict, NotFound
+from ..core.errors import BadRequest, NotFound
 from ..core.types import AnyOf, Bool, Enum, Field, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
@@ -11,7 +11,7 @@ from . import instance_action
 from .flows.live import ABORTING, LIVE
 from .host import ComputeHost, host_id
 from .migration import Migration, close
-from .server import Server, find, ready, unlocked
+from .server import Server, find, hosted, ready, unlocked
 from .server_migrate import moving, target
 
 _BODY = Object(
@@ -31,8 +31,7 @@ def live_migrate(ctx: Context) -> object:
     server = find(ctx, "os-migrate-server:migrate_live")
     unlocked(ctx, server)
     ready(server, "os-migrateLive", ("active", "paused"))
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    hosted(server)
     _check(ctx, server, body)
     name = body.get("host") or ""
     if name:

@@ -4,16 +4,16 @@ from typing import Any
 
 from .. import placement
 from ..core import flow
-from ..core.errors import BadRequest, Conflict
+from ..core.errors import BadRequest
 from ..core.types import Field, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action
 from .flows.move import MOVE
 from .host import ComputeHost
-from .migration import Migration, close, counted, next_number, open_of
+from .migration import Migration, counted, end_stale, planned
 from .schedule import NoValidHost, Wish, needs, place
-from .server import Server, find, ready, unlocked
+from .server import Server, find, hosted, ready, unlocked
 
 _BODY = Object({"host": Field(Text(255, 1), null=True)})
 
@@ -24,8 +24,7 @@ def migrate(ctx: Context) -> object:
     host = _host(ctx)
     unlocked(ctx, server)
     ready(server, "migrate", ("active", "stopped"))
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    hosted(server)
     if host:
         target(ctx, server, host)
     move(ctx, server, server.flavor, server.disks, "migration", host)
@@ -96,27 +95,9 @@ def moving(
     host: str,
 ) -> Migration:
     """Claim another host, and note the migration there. Raises BadRequest when there is none."""
-    assert server.host is not None  # noqa: S101
-    stale = open_of(ctx.tx, server.id)
-    if stale is not None:  # an admin has reset the server's state in the middle of it
-        close(ctx.tx, stale, "error")
+    end_stale(ctx.tx, server.id)
     found = claim_elsewhere(ctx, server, flavor, disks[0]["size_gb"], host)
-    return ctx.tx.add(
-        Migration(
-            id=next_number(ctx.tx),
-            server_id=server.id,
-            migration_type=kind,
-            source_host=server.host,
-            dest_host=found.host,
-            old_flavor=server.flavor,
-            new_flavor=flavor,
-            old_disks=server.disks,
-            new_disks=disks,
-            old_vm_state=server.vm_state,
-            user_id=ctx.who.user_id,
-            project_id=ctx.who.project_id,
-        )
-    )
+    return ctx.tx.add(planned(ctx.tx, ctx.who, server, kind, found.host, flavor, disks))
 
 
 _ACTION = "/v2.1/servers/{server_id}/action"

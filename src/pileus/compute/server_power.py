@@ -7,12 +7,12 @@ from ..core import flow
 from ..core.errors import Conflict
 from ..core.types import Enum, Field, Int, Object
 from ..hosts import Listener
-from ..wire.context import Context, Response
+from ..wire.context import Context, Handler, Response
 from ..wire.route import Route
 from . import instance_action
 from .driver import ComputeDriver
 from .flows.power import POWER_FLOW
-from .server import GUEST_POWER, Server, find, ready, unlocked
+from .server import GUEST_POWER, Server, find, hosted, ready, unlocked
 
 _REBOOT = Object({"type": Field(Enum("SOFT", "HARD", "soft", "hard"), required=True)})
 _OUTPUT = Object({"length": Field(Int(-1, strings=True), null=True)})
@@ -22,8 +22,7 @@ _HARD_FROM = ("active", "stopped", "paused", "suspended", "error")
 def _begin(
     ctx: Context, server: Server, action: str, task: str, power: str, **args: Any
 ) -> Response:
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    hosted(server)
     if server.task_state is None and flow.find(ctx.tx, server.id) is not None:
         raise Conflict(f"Cannot '{action}' instance {server.id} while a change is under way")
     instance_action.begin(ctx, server, action, f"compute_{action}_instance")
@@ -33,20 +32,24 @@ def _begin(
     return Response(202)
 
 
-def start(ctx: Context) -> object:
-    """Power a stopped server on."""
-    server = find(ctx, "servers:start")
-    unlocked(ctx, server)
-    ready(server, "start", ("stopped",))
-    return _begin(ctx, server, "start", "powering-on", "running")
+def _change(name: str, policy: str, task: str, power: str, *states: str) -> Handler:
+    """The handler of an action that gives a server in one of these states another power."""
+
+    def handle(ctx: Context) -> object:
+        server = find(ctx, policy)
+        unlocked(ctx, server)
+        ready(server, name, states)
+        return _begin(ctx, server, name, task, power)
+
+    return handle
 
 
-def stop(ctx: Context) -> object:
-    """Power a server off."""
-    server = find(ctx, "servers:stop")
-    unlocked(ctx, server)
-    ready(server, "stop", ("active", "error"))
-    return _begin(ctx, server, "stop", "powering-off", "shutoff")
+_start = _change("start", "servers:start", "powering-on", "running", "stopped")
+_stop = _change("stop", "servers:stop", "powering-off", "shutoff", "active", "error")
+_pause = _change("pause", "os-pause-server:pause", "pausing", "paused", "active")
+_unpause = _change("unpause", "os-pause-server:unpause", "unpausing", "running", "paused")
+_suspend = _change("suspend", "os-suspend-server:suspend", "suspending", "suspended", "active")
+_resume = _change("resume", "os-suspend-server:resume", "resuming", "running", "suspended")
 
 
 def reboot(ctx: Context) -> object:
@@ -62,38 +65,6 @@ def reboot(ctx: Context) -> object:
     return _begin(ctx, server, "reboot", "rebooting_hard", "running", reboot=kind)
 
 
-def pause(ctx: Context) -> object:
-    """Stop a guest's processors, its memory kept."""
-    server = find(ctx, "os-pause-server:pause")
-    unlocked(ctx, server)
-    ready(server, "pause", ("active",))
-    return _begin(ctx, server, "pause", "pausing", "paused")
-
-
-def unpause(ctx: Context) -> object:
-    """Let a paused guest go on."""
-    server = find(ctx, "os-pause-server:unpause")
-    unlocked(ctx, server)
-    ready(server, "unpause", ("paused",))
-    return _begin(ctx, server, "unpause", "unpausing", "running")
-
-
-def suspend(ctx: Context) -> object:
-    """Keep a guest's memory on its host's disk, and turn it off."""
-    server = find(ctx, "os-suspend-server:suspend")
-    unlocked(ctx, server)
-    ready(server, "suspend", ("active",))
-    return _begin(ctx, server, "suspend", "suspending", "suspended")
-
-
-def resume(ctx: Context) -> object:
-    """Let a suspended guest go on where it was."""
-    server = find(ctx, "os-suspend-server:resume")
-    unlocked(ctx, server)
-    ready(server, "resume", ("suspended",))
-    return _begin(ctx, server, "resume", "resuming", "running")
-
-
 def console_output(ctx: Context) -> object:
     """The last `length` lines of the serial console; all of it without one."""
     body = _OUTPUT.parse(ctx.inner("os-getConsoleOutput") or {}, ctx.where)
@@ -103,9 +74,7 @@ def console_output(ctx: Context) -> object:
         return find(ctx, "os-console-output")
 
     server = ctx.db.read(work)
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
-    text = _console(ctx, server.id, server.host).decode("utf-8", "replace")
+    text = _console(ctx, server.id, hosted(server)).decode("utf-8", "replace")
     # Control characters other than white space are not for a JSON document to carry.
     clean = "".join(c for c in text if c >= " " or c in "\n\t\r\x1b")
     length = body.get("length")
@@ -126,12 +95,12 @@ def _console(ctx: Context, server_id: str, host: str) -> bytes:
 
 _ACTION = "/v2.1/servers/{server_id}/action"
 ROUTES = (
-    Route("POST", _ACTION, start, action="os-start"),
-    Route("POST", _ACTION, stop, action="os-stop"),
+    Route("POST", _ACTION, _start, action="os-start"),
+    Route("POST", _ACTION, _stop, action="os-stop"),
     Route("POST", _ACTION, reboot, action="reboot"),
-    Route("POST", _ACTION, pause, action="pause"),
-    Route("POST", _ACTION, unpause, action="unpause"),
-    Route("POST", _ACTION, suspend, action="suspend"),
-    Route("POST", _ACTION, resume, action="resume"),
+    Route("POST", _ACTION, _pause, action="pause"),
+    Route("POST", _ACTION, _unpause, action="unpause"),
+    Route("POST", _ACTION, _suspend, action="suspend"),
+    Route("POST", _ACTION, _resume, action="resume"),
     Route("POST", _ACTION, console_output, action="os-getConsoleOutput", tx="none"),
 )

@@ -16,7 +16,7 @@ from .host import host_id
 from .keypair import Keypair
 from .migration import shares
 from .quota import DEFAULTS
-from .server import Server, find, ready, unlocked
+from .server import Server, find, hosted, ready, unlocked
 from .server_view import View
 from .spec import disks
 
@@ -40,16 +40,6 @@ _BODY = Object(
         "hostname": Field(server_body.FQDN, since=(2, 90)),
     }
 )
-_COLUMNS = {
-    "name": "name",
-    "metadata": "meta",
-    "OS-DCF:diskConfig": "disk_config",
-    "accessIPv4": "access_ip_v4",
-    "accessIPv6": "access_ip_v6",
-    "description": "description",
-    "user_data": "user_data",
-    "hostname": "hostname",
-}
 
 
 def rebuild(ctx: Context) -> object:
@@ -66,10 +56,7 @@ def rebuild(ctx: Context) -> object:
     image = boot_image.named(ctx, str(body["imageRef"]))
     root_gb = boot_image.root_gb(server.flavor, image)
     password = body.get("adminPass") or secrets.token_urlsafe(9)[:12]
-    values = {_COLUMNS[key]: value for key, value in body.items() if key in _COLUMNS}
-    for name in ("access_ip_v4", "access_ip_v6"):
-        if name in values:
-            values[name] = values[name] or None
+    values = server_body.columns(body)
     _check_meta(ctx, server, values.get("meta", {}))
     power = "shutoff" if server.vm_state == "stopped" else "running"
     instance_action.begin(ctx, server, "rebuild", "compute_rebuild_instance")
@@ -126,8 +113,7 @@ def _key(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
 
 def _claim(ctx: Context, server: Server) -> None:
     """Hold what the server is now: without a disk in its flavor, the image says how large it is."""
-    assert server.host is not None  # noqa: S101
-    key = host_id(server.host)
+    key = host_id(hosted(server))
     wanted = shares(server, None)[key]
     try:
         placement.claim(ctx.tx, server.id, server.project_id, server.user_id, key, wanted)

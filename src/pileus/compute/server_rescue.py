@@ -3,13 +3,12 @@
 import secrets
 
 from ..core import flow
-from ..core.errors import Conflict
 from ..core.types import Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action
 from .flows.rescue import RESCUE, UNRESCUE
-from .server import GUEST_POWER, find, ready, unlocked
+from .server import GUEST_POWER, find, hosted, ready, unlocked
 
 _RESCUE = Object({"adminPass": Text(255), "rescue_image_ref": Text(255)})
 
@@ -21,8 +20,7 @@ def rescue(ctx: Context) -> object:
     server = find(ctx, "os-rescue")
     unlocked(ctx, server)
     ready(server, "rescue", ("active", "stopped", "error"))
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    hosted(server)
     image = boot_image.named(ctx, str(body.get("rescue_image_ref", server.image_id or "")))
     password = body.get("adminPass") or secrets.token_urlsafe(9)[:12]
     before = GUEST_POWER[server.vm_state]

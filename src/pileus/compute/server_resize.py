@@ -14,9 +14,9 @@ from . import instance_action
 from .flows.move import CONFIRM_MOVE, REVERT_MOVE
 from .flows.resize import CONFIRM, RESIZE, REVERT
 from .host import host_id
-from .migration import Migration, close, counted, next_number, open_of, shares
+from .migration import Migration, close, counted, end_stale, open_of, planned, shares
 from .quota import DEFAULTS, usage
-from .server import Server, find, ready, unlocked
+from .server import Server, find, hosted, ready, unlocked
 from .server_migrate import move
 from .spec import disks
 
@@ -37,34 +37,19 @@ def resize(ctx: Context) -> object:
     server = find(ctx, "servers:resize")
     unlocked(ctx, server)
     ready(server, "resize", ("active", "stopped"))
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    host = hosted(server)
     old, new = server.flavor, _new_flavor(ctx, server, str(body["flavorRef"]))
-    stale = open_of(ctx.tx, server.id)
-    if stale is not None:  # an admin has reset the server's state in the middle of it
-        close(ctx.tx, stale, "error")
+    end_stale(ctx.tx, server.id)
     guard(ctx.tx, server.project_id)
     more = {"cores": new["vcpus"] - old["vcpus"], "ram": new["ram"] - old["ram"]}
     limit = limits(ctx.tx, "compute", server.project_id, DEFAULTS)
     check(more, usage(ctx.tx, server.project_id), limit)
     if "OS-DCF:diskConfig" in body:
         ctx.tx.change(server, disk_config=body["OS-DCF:diskConfig"])
-    migration = Migration(
-        id=next_number(ctx.tx),
-        server_id=server.id,
-        migration_type="resize",
-        source_host=server.host,
-        dest_host=server.host,
-        old_flavor=old,
-        new_flavor=new,
-        old_disks=server.disks,
-        new_disks=disks(new, server.disks[0]["image"], server.disks[0]["size_gb"]),
-        old_vm_state=server.vm_state,
-        user_id=ctx.who.user_id,
-        project_id=ctx.who.project_id,
-    )
+    new_disks = disks(new, server.disks[0]["image"], server.disks[0]["size_gb"])
+    migration = planned(ctx.tx, ctx.who, server, "resize", host, new, new_disks)
     if not _fits(ctx, server, migration):
-        move(ctx, server, new, migration.new_disks, "resize")
+        move(ctx, server, new, new_disks, "resize")
         return Response(202)
     ctx.tx.add(migration)
     instance_action.begin(ctx, server, "resize", "compute_resize_instance")
@@ -95,11 +80,10 @@ def _new_flavor(ctx: Context, server: Server, ref: str) -> dict[str, Any]:
 
 def _fits(ctx: Context, server: Server, migration: Migration) -> bool:
     """Claim what the larger size needs of the present host; false when it has not got it."""
-    assert server.host is not None  # noqa: S101
-    wanted = shares(server, migration)[host_id(server.host)]
-    owner = (server.project_id, server.user_id)
+    host = host_id(hosted(server))
+    wanted = shares(server, migration)[host]
     try:
-        placement.claim(ctx.tx, server.id, *owner, host_id(server.host), wanted)
+        placement.claim(ctx.tx, server.id, server.project_id, server.user_id, host, wanted)
     except placement.NoCapacity:
         return False
     return True

@@ -11,7 +11,7 @@ from . import instance_action
 from .flows.shelve import OFFLOAD, SHELVE, UNSHELVE
 from .host import ComputeHost
 from .rules import rule
-from .server import GUEST_POWER, Server, find, ready, unlocked
+from .server import GUEST_POWER, Server, find, hosted, ready, unlocked
 from .server_image import reserve
 
 _UNSHELVE = Object(
@@ -27,8 +27,7 @@ def shelve(ctx: Context) -> object:
     server = find(ctx, "os-shelve:shelve")
     unlocked(ctx, server)
     ready(server, "shelve", ("active", "stopped", "paused", "suspended"))
-    if server.host is None:
-        raise Conflict(f"Instance {server.id} is not ready: it is on no host.")
+    hosted(server)
     name = f"{server.name}-shelved"[:255]
     kind = {"image_type": "snapshot"}
     image = reserve(ctx, server, name, kind, server.project_id)

@@ -8,6 +8,7 @@ from ..wire.route import Route
 from ..wire.service import Microversions, Service
 from ..wire.versions import dotted
 from . import (
+    aggregate_api,
     flavor,
     flavor_parts,
     group,
@@ -111,6 +112,7 @@ _ROUTES = (
     *group.ROUTES,
     *limits.ROUTES,
     *host_api.ROUTES,
+    *aggregate_api.ROUTES,
     *server_list.ROUTES,
     *server_create.ROUTES,
     *server_change.ROUTES,

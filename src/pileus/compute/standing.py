@@ -13,7 +13,7 @@ from ..core.desired import Desired
 from ..core.flow import FlowRow
 from ..core.parts import Parts
 from . import repairs, standing_guests
-from .flows.create import GUEST
+from .flows.guest import GUEST
 from .host import ComputeHost
 from .instance_action import InstanceAction
 from .migration import counted, leaves_behind, open_ones, shares

@@ -14,7 +14,7 @@ from ..core.flow import FlowRow
 from ..core.parts import Parts
 from . import repairs
 from .driver import ComputeDriver, GuestFolders
-from .flows.create import GUEST
+from .flows.guest import GUEST
 from .host import ComputeHost
 from .migration import leaves_behind, open_ones
 from .server import Server, live
@@ -27,7 +27,10 @@ _WITH_GUEST = ("active", "stopped", "paused", "suspended", "resized", "rescued")
 def _guests(parts: Parts, tx: Tx) -> Iterable[str | Violation]:
     """This process's host by looking; those that have joined by what their agents say."""
     for far, stray in hosts.strays(tx, GUEST):
-        yield f"host {far} has a guest {stray} of no server: look at it, then remove it by hand"
+        yield (
+            f"host {far} has a guest {stray}, or disks of it, of no server there: look at it, then"
+            " remove it by hand"
+        )
     driver, host = parts.find(ComputeDriver), parts[Config].host
     if driver is None:
         return

@@ -106,7 +106,7 @@ class Auditor:
             try:
                 check = partial(audit, [one], self._parts)
                 findings += dict.fromkeys(self._db.read(check))
-            except Exception as problem:
+            except Exception as problem:  # one that cannot look must not keep the others from it
                 log.debug("the audit could not look", exc_info=True)
                 blind.append(f"{one.id}: {one.sentence} This could not be looked at: {problem}")
         return Report(findings, blind)

@@ -121,7 +121,12 @@ def find(tx: Tx, host: str, kind: str, key: str) -> Desired | None:
 def settled(tx: Tx, host: str, kind: str, key: str) -> Mapping[str, Any] | None:
     """The agent's report on the present spec; None while it has not answered for it."""
     row = find(tx, host, kind, key)
-    if row is None or row.observed < row.revision or row.state is None:
+    return None if row is None else answer(row)
+
+
+def answer(row: Desired) -> Mapping[str, Any] | None:
+    """The same of a row that is at hand."""
+    if row.observed < row.revision or row.state is None:
         return None
     state: Mapping[str, Any] = row.state
     return state

@@ -77,7 +77,7 @@ class Herald:
                     pooled.detach()
                     raw.autocommit = True
                     self._talk(raw)
-            except Exception as problem:
+            except Exception as problem:  # whatever it is, polls do its work meanwhile
                 if not self._stop.is_set():
                     log.warning("other processes cannot be heard, trying again: %s", problem)
             self._stop.wait(_AGAIN)

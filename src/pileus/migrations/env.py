@@ -1,6 +1,6 @@
 """How Alembic reaches the database and the tables that the code declares.
 
-Whoever calls it has imported `pileus.app`, and with it every table.
+Only who writes a migration needs the tables, and has imported `pileus.app` for them.
 """
 
 from alembic import context

@@ -9,7 +9,15 @@ from .claims import held_by as allocations
 from .claims import held_by_all as all_allocations
 from .hosts import Candidate, Funnel, candidates
 from .index import Index
-from .provide import Inventory, Usage, provider_put, provider_remove, usages
+from .provide import (
+    Inventory,
+    Usage,
+    aggregate_add,
+    aggregate_remove,
+    provider_put,
+    provider_remove,
+    usages,
+)
 from .service import SERVICE
 
 FLOWS: tuple[Flow, ...] = ()
@@ -24,6 +32,8 @@ __all__ = [
     "Inventory",
     "NoCapacity",
     "Usage",
+    "aggregate_add",
+    "aggregate_remove",
     "all_allocations",
     "allocations",
     "candidates",

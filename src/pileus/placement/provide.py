@@ -102,6 +102,22 @@ def set_traits(tx: Tx, provider_id: str, wanted: set[str]) -> bool:
     return present != wanted
 
 
+def aggregate_add(tx: Tx, id: str, aggregate_id: str) -> None:
+    """Let the provider belong to this aggregate; one that does, does."""
+    found = tx.get(Provider, id)
+    if found is None or tx.get(ProviderAggregate, id, aggregate_id) is not None:
+        return
+    tx.add(ProviderAggregate(provider_id=id, aggregate_id=aggregate_id))
+    tx.change(found, generation=found.generation + 1, updated_at=tx.now)
+
+
+def aggregate_remove(tx: Tx, id: str, aggregate_id: str) -> None:
+    """Let the provider belong to this aggregate no more."""
+    found = tx.get(Provider, id)
+    if tx.remove_where(ProviderAggregate, provider_id=id, aggregate_id=aggregate_id) and found:
+        tx.change(found, generation=found.generation + 1, updated_at=tx.now)
+
+
 def provider_remove(tx: Tx, id: str) -> None:
     """Delete a provider and what it has. One that is gone is no error.
 

@@ -5,7 +5,7 @@ from ...core.flow import Flow, Run, Step, Wait
 from .. import instance_action
 from ..migration import close, open_of
 from ..server import ServerTag
-from .create import POLL, server_of, still_there
+from .guest import POLL, server_of, still_there
 from .snapshot import drop_image
 
 

@@ -8,7 +8,8 @@ from ...core.flow import Failed, Flow, Run, Step, Wait
 from .. import instance_action
 from ..server import Server
 from ..spec import nics
-from .create import GUEST, POLL, server_of
+from .ending import action_failed
+from .guest import GUEST, POLL, server_of
 
 
 def _asked(run: Run, server: Server, wanted: list[dict[str, Any]]) -> str | None:
@@ -47,7 +48,7 @@ def not_attached(run: Run) -> Wait | None:
     """The port is given back."""
     server = server_of(run)
     network.release_one(run.tx, server.id, run.args["port"])
-    _failed(run, server)
+    action_failed(run, server)
     return None
 
 
@@ -68,13 +69,8 @@ def not_detached(run: Run) -> Wait | None:
     """The guest keeps the nic."""
     server = server_of(run)
     _asked(run, server, nics(run.tx, server))
-    _failed(run, server)
+    action_failed(run, server)
     return None
-
-
-def _failed(run: Run, server: Server) -> None:
-    why, details = (str(run.fault.get(key, "")) for key in ("message", "details"))
-    instance_action.finish(run.tx, server, run.row.request_id, why, details)
 
 
 ATTACH = Flow("server.attach_interface", Step(plugged, undo=unplugged), failed=not_attached)

@@ -10,14 +10,13 @@ started again on the first host as after a loss of power.
 from ... import network, placement
 from ...core import desired
 from ...core.flow import Failed, Flow, Run, Step, Wait
-from .. import instance_action
 from ..host import host_id
 from ..migration import close, settle
-from .create import GUEST, POLL, fail, server_of
-from .move import check_of, depart, gone_from, secret_of, stay, wanted_of
+from .ending import succeeded, unchanged_or_broken
+from .guest import GUEST, POLL, PORTS_POLL, gone_from, server_of, spec_on, wanted_of
+from .move import arrived_for_good, check_of, depart, secret_of, stay
 from .resize import WANTED, migration_of
 
-_PORTS_POLL = 0.5
 ABORTING = "cancelling"
 
 
@@ -25,10 +24,8 @@ def offer(run: Run) -> Wait | None:
     """Let the guest's host offer it while it runs."""
     tx, server, migration = run.tx, server_of(run), migration_of(run)
     source = migration.source_host
-    row = desired.find(tx, source, GUEST, server.id)
-    if row is None or row.spec is None:
-        raise Failed(f"Instance {server.id} has no guest on host {source}.")
-    spec = {key: value for key, value in row.spec.items() if key != "origin"}
+    spec = spec_on(tx, source, server.id)
+    spec.pop("origin", None)
     spec |= {"offer": secret_of(tx, migration), "live": True}
     state = wanted_of(tx, source, server.id, spec)
     if state is None:
@@ -73,31 +70,22 @@ def let_go(run: Run) -> Wait | None:
     if not gone_from(tx, server.id, migration.source_host):
         return Wait(POLL)
     if not network.ports_ready(tx, server.id):
-        return Wait(_PORTS_POLL)
+        return Wait(PORTS_POLL)
     placement.release(tx, server.id, host_id(migration.source_host))
     settle(tx, server, migration, "completed")
-    row = desired.find(tx, migration.dest_host, GUEST, server.id)
-    if row is not None and row.spec is not None:
-        spec = {key: value for key, value in row.spec.items() if key != "origin"}
-        desired.put(tx, migration.dest_host, GUEST, server.id, spec)
-    tx.change(server, task_state=None, updated_at=tx.now)
-    instance_action.finish(tx, server, run.row.request_id)
+    arrived_for_good(tx, server, migration)
+    succeeded(run, server)
     return None
 
 
 def not_handed(run: Run) -> Wait | None:
     """The guest is where it was; the server is in ERROR only if it does not run there."""
     tx, server, migration = run.tx, server_of(run), migration_of(run)
-    why, details = str(run.fault.get("message", "")), str(run.fault.get("details", ""))
     status = "cancelled" if migration.status == ABORTING else "failed"
     placement.release(tx, server.id, host_id(migration.dest_host))
     settle(tx, server, migration, status)
-    state = desired.settled(tx, migration.source_host, GUEST, server.id)
-    if not state or state.get("error") or state.get("power") != WANTED[migration.old_vm_state]:
-        fail(tx, server, why, details)
-    else:
-        tx.change(server, task_state=None, updated_at=tx.now)
-    instance_action.finish(tx, server, run.row.request_id, why, details)
+    power = WANTED[migration.old_vm_state]
+    unchanged_or_broken(run, server, migration.source_host, power)
     return None
 
 

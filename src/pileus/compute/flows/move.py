@@ -7,33 +7,37 @@ runs, and the other has said before that its own does not.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from ... import network, placement
 from ...core import desired
 from ...core.db import Tx
-from ...core.flow import Failed, Flow, Run, Step, Wait
-from .. import instance_action
+from ...core.flow import Flow, Run, Step, Wait
 from ..host import host_id
 from ..migration import Migration, close, settle
 from ..server import POWER, SHUTDOWN, Server
 from ..spec import guest_spec
-from .create import GUEST, POLL, fail, server_of, standing_on
+from .ending import broken, succeeded, unchanged_or_broken
+from .guest import (
+    GUEST,
+    POLL,
+    PORTS_POLL,
+    check,
+    gone_from,
+    no_ports_yet,
+    server_of,
+    spec_on,
+    wanted_of,
+)
 from .resize import WANTED, become, migration_of
-
-_PORTS_POLL = 0.5
-_PATIENCE = timedelta(minutes=15)  # for ports to come up; disks may take as long as they need
 
 
 def leave(run: Run) -> Wait | None:
     """Turn the guest off, take its interfaces away, and let its host offer the disks."""
     tx, server, migration = run.tx, server_of(run), migration_of(run)
     source = migration.source_host
-    row = desired.find(tx, source, GUEST, server.id)
-    if row is None or row.spec is None:
-        raise Failed(f"Instance {server.id} has no guest on host {source}.")
-    spec = {key: value for key, value in row.spec.items() if key != "origin"}
+    spec = spec_on(tx, source, server.id)
+    spec.pop("origin", None)
     if "offer" not in spec:
         # With its interfaces, so that it can end its conversations while it shuts down.
         spec["power"] = "shutoff"
@@ -86,16 +90,13 @@ def arrive(run: Run) -> Wait | None:
     }
     state = wanted_of(tx, target, server.id, spec)
     if state is None:
-        return Wait(POLL)
+        return Wait(POLL)  # disks may take as long as they need
     check_of(server, target, state, power)
     if power == "running" and not network.ports_ready(tx, server.id):
-        if tx.now - run.row.created_at > _PATIENCE:
-            raise Failed("Virtual Interface creation failed: the ports did not come up.")
-        return Wait(_PORTS_POLL)
+        return no_ports_yet(run)
     close(tx, migration, "finished")
     become(tx, server, migration.new_flavor, migration.new_disks)
-    tx.change(server, vm_state="resized", power_state=POWER[power], launched_at=tx.now)
-    instance_action.finish(tx, server, run.row.request_id)
+    succeeded(run, server, vm_state="resized", power_state=POWER[power], launched_at=tx.now)
     return None
 
 
@@ -113,15 +114,10 @@ def depart(run: Run) -> Wait | None:
 def unmoved(run: Run) -> Wait | None:
     """The server is where and as it was; or in ERROR, if even that could not be had."""
     tx, server, migration = run.tx, server_of(run), migration_of(run)
-    why, details = str(run.fault.get("message", "")), str(run.fault.get("details", ""))
     placement.release(tx, server.id, host_id(migration.dest_host))
     settle(tx, server, migration, "error")
-    state = desired.settled(tx, migration.source_host, GUEST, server.id)
-    if not state or state.get("error") or state.get("power") != WANTED[migration.old_vm_state]:
-        fail(tx, server, why, details)
-    else:
-        tx.change(server, task_state=None, updated_at=tx.now)
-    instance_action.finish(tx, server, run.row.request_id, why, details)
+    power = WANTED[migration.old_vm_state]
+    unchanged_or_broken(run, server, migration.source_host, power)
     return None
 
 
@@ -132,14 +128,17 @@ def drop_source(run: Run) -> Wait | None:
         return Wait(POLL)
     placement.release(tx, server.id, host_id(migration.source_host))
     settle(tx, server, migration, "confirmed")
+    arrived_for_good(tx, server, migration)
+    succeeded(run, server, vm_state="stopped" if server.power_state == SHUTDOWN else "active")
+    return None
+
+
+def arrived_for_good(tx: Tx, server: Server, migration: Migration) -> None:
+    """The disks are where they belong: their host need not know any more where they came from."""
     row = desired.find(tx, migration.dest_host, GUEST, server.id)
     if row is not None and row.spec is not None:
         spec = {key: value for key, value in row.spec.items() if key != "origin"}
         desired.put(tx, migration.dest_host, GUEST, server.id, spec)
-    vm_state = "stopped" if server.power_state == SHUTDOWN else "active"
-    tx.change(server, vm_state=vm_state, task_state=None, updated_at=tx.now)
-    instance_action.finish(tx, server, run.row.request_id)
-    return None
 
 
 def go_back(run: Run) -> Wait | None:
@@ -169,10 +168,9 @@ def come_back(run: Run) -> Wait | None:
         return Wait(POLL)
     check_of(server, migration.source_host, state, power)
     if power == "running" and not network.ports_ready(tx, server.id):
-        return Wait(_PORTS_POLL)
+        return Wait(PORTS_POLL)
     _reverted(run, server, migration, "reverted")
-    tx.change(server, vm_state=migration.old_vm_state, power_state=POWER[power])
-    instance_action.finish(tx, server, run.row.request_id)
+    succeeded(run, server, vm_state=migration.old_vm_state, power_state=POWER[power])
     return None
 
 
@@ -184,20 +182,10 @@ def _reverted(run: Run, server: Server, migration: Migration, status: str) -> No
 
 def not_come_back(run: Run) -> Wait | None:
     """The first host cannot make the guest again: the server is its own, and in ERROR."""
-    tx, server, migration = run.tx, server_of(run), migration_of(run)
-    why, details = str(run.fault.get("message", "")), str(run.fault.get("details", ""))
+    server, migration = server_of(run), migration_of(run)
     _reverted(run, server, migration, "error")
-    fail(tx, server, why, details)
-    instance_action.finish(tx, server, run.row.request_id, why, details)
+    broken(run, server)
     return None
-
-
-def gone_from(tx: Tx, server_id: str, host: str) -> bool:
-    """Withdraw the guest from this host; true once it is gone, or the host is fenced."""
-    row = desired.find(tx, host, GUEST, server_id)
-    if row is not None and row.spec is not None:
-        desired.withdraw(tx, host, GUEST, server_id)
-    return row is None or not standing_on(tx, host)
 
 
 def secret_of(tx: Tx, migration: Migration) -> dict[str, str]:
@@ -205,21 +193,9 @@ def secret_of(tx: Tx, migration: Migration) -> dict[str, str]:
     return tx.vault.seal_json(tx.vault.seal(f"the disks of move {migration.uuid}"))
 
 
-def wanted_of(tx: Tx, host: str, server_id: str, spec: dict[str, Any]) -> Mapping[str, Any] | None:
-    """Ask the host for this guest; what it says of it, or None for not yet."""
-    desired.put(tx, host, GUEST, server_id, spec)
-    return desired.settled(tx, host, GUEST, server_id)
-
-
 def check_of(server: Server, host: str, state: Mapping[str, Any], power: str) -> None:
     """See that the guest is what was asked. Raises Failed."""
-    problem = state.get("error") or ""
-    if not problem and state.get("power") != power:
-        problem = f"the guest is {state.get('power')} instead of {power}"
-    if problem:
-        raise Failed(
-            f"Instance {server.id} could not be moved: {problem}", f"host {host}: {problem}"
-        )
+    check(state, power, f"Instance {server.id} could not be moved", host)
 
 
 MOVE = Flow("server.move", Step(leave, undo=stay), Step(arrive, undo=depart), failed=unmoved)

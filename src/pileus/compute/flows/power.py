@@ -3,33 +3,17 @@
 from typing import Any
 
 from ...core import desired
-from ...core.flow import Failed, Flow, Run, Step, Wait
-from .. import instance_action
-from ..server import POWER, Server
-from .create import GUEST, fail, server_of
-
-_POLL = 20.0
-_VM_STATE = {
-    "running": "active",
-    "shutoff": "stopped",
-    "paused": "paused",
-    "suspended": "suspended",
-}
-
-
-def _host(server: Server) -> str:
-    if server.host is None:
-        raise Failed(f"Instance {server.id} is on no host.")
-    return server.host
+from ...core.flow import Flow, Run, Step, Wait
+from ..server import Server
+from .ending import broken, powered, unchanged
+from .guest import GUEST, POLL, check, host_of, server_of, spec_on
 
 
 def _ask(run: Run, server: Server, **changes: Any) -> None:
-    host = _host(server)
-    row = desired.find(run.tx, host, GUEST, server.id)
-    if row is None or row.spec is None:
-        raise Failed(f"Instance {server.id} has no guest on host {host}.")
-    spec = {**row.spec, **changes}
-    if spec == row.spec:
+    host = host_of(server)
+    before = spec_on(run.tx, host, server.id)
+    spec = before | changes
+    if spec == before:
         # The guest is not what it should be already: the host must look at it again.
         desired.retry(run.tx, host, GUEST, server.id)
     else:
@@ -58,34 +42,18 @@ def ask_back(run: Run) -> Wait | None:
 def done(run: Run) -> Wait | None:
     """Wait for the host's report, and take the server's state from it."""
     server, wanted = server_of(run), run.args["power"]
-    state = desired.settled(run.tx, _host(server), GUEST, server.id)
+    state = desired.settled(run.tx, host_of(server), GUEST, server.id)
     if state is None:
-        return Wait(_POLL)
-    power = state.get("power")
-    if state.get("error") or power != wanted:
-        problem = state.get("error") or f"the guest is {power} instead of {wanted}"
-        raise Failed(f"Instance {server.id}: {problem}", f"host {server.host}: {problem}")
-    run.tx.change(
-        server,
-        vm_state=_VM_STATE[wanted],
-        task_state=None,
-        power_state=POWER[wanted],
-        updated_at=run.tx.now,
-        fault=None,
-    )
-    instance_action.finish(run.tx, server, run.row.request_id)
+        return Wait(POLL)
+    check(state, wanted, f"Instance {server.id}", server.host)
+    powered(run, server, wanted)
     return None
 
 
 def failed(run: Run) -> Wait | None:
     """The server is usable as it was before, except after a reboot: nobody knows then."""
-    tx, server, why = run.tx, server_of(run), str(run.fault.get("message", ""))
-    details = str(run.fault.get("details", ""))
-    if run.args.get("reboot"):
-        fail(tx, server, why, details)
-    else:
-        tx.change(server, task_state=None, updated_at=tx.now)
-    instance_action.finish(tx, server, run.row.request_id, why, details)
+    end = broken if run.args.get("reboot") else unchanged
+    end(run, server_of(run))
     return None
 
 

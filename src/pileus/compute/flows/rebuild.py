@@ -1,22 +1,17 @@
 """Rebuild a server: its host throws the disks away and makes the guest anew from the image."""
 
 from ...core import desired
-from ...core.flow import Failed, Flow, Run, Step, Wait
-from .. import instance_action
-from ..server import POWER
+from ...core.flow import Flow, Run, Step, Wait
 from ..spec import guest_spec
-from .create import GUEST, POLL, fail, server_of
-
-_VM_STATE = {"running": "active", "shutoff": "stopped"}
+from .ending import broken, powered
+from .guest import GUEST, POLL, check, host_of, server_of
 
 
 def renew(run: Run) -> Wait | None:
     """Ask the host for the new guest; that there is one more build makes it anew."""
     tx, server = run.tx, server_of(run)
-    if server.host is None:
-        raise Failed(f"Instance {server.id} is on no host.")
     spec = guest_spec(tx, server) | {"power": run.args["power"]}
-    desired.put(tx, server.host, GUEST, server.id, spec)
+    desired.put(tx, host_of(server), GUEST, server.id, spec)
     return None
 
 
@@ -26,32 +21,14 @@ def renewed(run: Run) -> Wait | None:
     state = desired.settled(tx, str(server.host), GUEST, server.id)
     if state is None:
         return Wait(POLL)
-    problem = state.get("error") or ""
-    if not problem and state.get("power") != wanted:
-        problem = f"the guest is {state.get('power')} instead of {wanted}"
-    if problem:
-        raise Failed(
-            f"Rebuild of instance {server.id} failed: {problem}", f"host {server.host}: {problem}"
-        )
-    tx.change(
-        server,
-        vm_state=_VM_STATE[wanted],
-        task_state=None,
-        power_state=POWER[wanted],
-        launched_at=tx.now,
-        updated_at=tx.now,
-        fault=None,
-    )
-    instance_action.finish(tx, server, run.row.request_id)
+    check(state, wanted, f"Rebuild of instance {server.id} failed", server.host)
+    powered(run, server, wanted, launched_at=tx.now)
     return None
 
 
 def not_renewed(run: Run) -> Wait | None:
     """What was there is gone or half gone: the server is in ERROR, and can be rebuilt again."""
-    tx, server, why = run.tx, server_of(run), str(run.fault.get("message", ""))
-    details = str(run.fault.get("details", ""))
-    fail(tx, server, why, details)
-    instance_action.finish(tx, server, run.row.request_id, why, details)
+    broken(run, server_of(run))
     return None
 
 

@@ -6,33 +6,29 @@ from ... import image as images
 from ... import network, placement
 from ...core import desired
 from ...core.flow import Failed, Flow, Run, Step, Wait
-from .. import instance_action
 from ..schedule import NoValidHost, Wish, choose, needs
 from ..server import POWER, Server
 from ..spec import guest_spec
-from .create import GUEST, POLL, fail, server_of, still_there, withdrawn
+from .ending import powered, succeeded, unchanged, unchanged_or_broken
+from .guest import (
+    GUEST,
+    POLL,
+    PORTS_POLL,
+    asked,
+    asked_back,
+    check,
+    host_of,
+    server_of,
+    still_there,
+    withdrawn,
+)
 from .snapshot import abandon, copy, drop_image
-
-_PORTS_POLL = 0.5
-
-
-def _powered(run: Run, server: Server, power: str) -> str | None:
-    """Want this power; what is wrong with the guest, "", or None while the host is at it."""
-    row = server.host and desired.find(run.tx, server.host, GUEST, server.id)
-    if not row or row.spec is None or server.host is None:
-        raise Failed(f"Instance {server.id} has no guest on a host.")
-    desired.put(run.tx, server.host, GUEST, server.id, {**row.spec, "power": power})
-    state = desired.settled(run.tx, server.host, GUEST, server.id)
-    if state is None:
-        return None
-    right = state.get("power") == power
-    return str(state.get("error") or ("" if right else f"it is {state.get('power')}"))
 
 
 def turn_off(run: Run) -> Wait | None:
     """Let the guest shut itself down, so that its disk is whole."""
     server = server_of(run)
-    problem = _powered(run, server, "shutoff")
+    problem = asked(run, server, power="shutoff")
     if problem is None:
         return Wait(POLL)
     if problem:
@@ -42,11 +38,7 @@ def turn_off(run: Run) -> Wait | None:
 
 def turn_on(run: Run) -> Wait | None:
     """Undo `turn_off`; whether it works out is seen in the server's state."""
-    server = server_of(run)
-    row = server.host and desired.find(run.tx, server.host, GUEST, server.id)
-    if not row or row.spec is None:
-        return None
-    return Wait(POLL) if _powered(run, server, run.args["before"]) is None else None
+    return asked_back(run, server_of(run), power=run.args["before"])
 
 
 def uncopy(run: Run) -> Wait | None:
@@ -58,15 +50,9 @@ def uncopy(run: Run) -> Wait | None:
 
 def unshelved_yet(run: Run) -> Wait | None:
     """The server is as it was before, as far as its host lets it."""
-    tx, server, why = run.tx, server_of(run), str(run.fault.get("message", ""))
-    state = server.host and desired.settled(tx, server.host, GUEST, server.id)
-    details = str(run.fault.get("details", ""))
-    tx.change(server, shelved_image=None)
-    if not state or state.get("power") != run.args["before"]:
-        fail(tx, server, why, details)
-    else:
-        tx.change(server, task_state=None, updated_at=tx.now)
-    instance_action.finish(tx, server, run.row.request_id, why, details)
+    server = server_of(run)
+    run.tx.change(server, shelved_image=None)
+    unchanged_or_broken(run, server, server.host, run.args["before"])
     return None
 
 
@@ -79,16 +65,8 @@ def offload(run: Run) -> Wait | None:
         return Wait(POLL)
     placement.release(tx, server.id)
     network.unbind_ports(tx, server.id)
-    tx.change(
-        server,
-        host=None,
-        vm_state="shelved_offloaded",
-        task_state=None,
-        power_state=POWER["absent"],
-        fault=None,
-        updated_at=tx.now,
-    )
-    instance_action.finish(tx, server, run.row.request_id)
+    state = {"vm_state": "shelved_offloaded", "power_state": POWER["absent"]}
+    succeeded(run, server, host=None, fault=None, **state)
     return None
 
 
@@ -121,21 +99,17 @@ def unschedule(run: Run) -> Wait | None:
 def unpack(run: Run) -> Wait | None:
     """Ask the host for the guest with the disk that was kept, and wait for it and its ports."""
     tx, server = run.tx, server_of(run)
-    assert server.host is not None  # noqa: S101
-    row = desired.find(tx, server.host, GUEST, server.id)
+    host = host_of(server)
+    row = desired.find(tx, host, GUEST, server.id)
     if row is None or row.spec is None:
         spec = guest_spec(tx, server) | {"disks": _from(run, server)}
-        desired.put(tx, server.host, GUEST, server.id, spec)
+        desired.put(tx, host, GUEST, server.id, spec)
         return Wait(POLL)
-    state = desired.settled(tx, server.host, GUEST, server.id)
+    state = desired.settled(tx, host, GUEST, server.id)
     if state is None:
         return Wait(POLL)
-    problem = state.get("error") or ""
-    if not problem and state.get("power") != "running":
-        problem = f"the guest is {state.get('power')} instead of running"
-    if problem:
-        raise Failed(f"Unshelve of instance {server.id} failed: {problem}", f"host {server.host}")
-    return None if network.ports_ready(tx, server.id) else Wait(_PORTS_POLL)
+    check(state, "running", f"Unshelve of instance {server.id} failed", host)
+    return None if network.ports_ready(tx, server.id) else Wait(PORTS_POLL)
 
 
 def _from(run: Run, server: Server) -> list[dict[str, Any]]:
@@ -148,28 +122,15 @@ def _from(run: Run, server: Server) -> list[dict[str, Any]]:
 
 def awake(run: Run) -> Wait | None:
     """The server is active again."""
-    tx, server = run.tx, server_of(run)
-    tx.change(
-        server,
-        disks=_from(run, server),
-        shelved_image=None,
-        vm_state="active",
-        task_state=None,
-        power_state=POWER["running"],
-        launched_at=tx.now,
-        updated_at=tx.now,
-        fault=None,
-    )
-    instance_action.finish(tx, server, run.row.request_id)
+    server = server_of(run)
+    new = {"disks": _from(run, server), "shelved_image": None, "launched_at": run.tx.now}
+    powered(run, server, "running", **new)
     return None
 
 
 def still_shelved(run: Run) -> Wait | None:
     """No host could take it: it stays where it is."""
-    tx, server, why = run.tx, server_of(run), str(run.fault.get("message", ""))
-    tx.change(server, task_state=None, updated_at=tx.now)
-    details = str(run.fault.get("details", ""))
-    instance_action.finish(tx, server, run.row.request_id, why, details)
+    unchanged(run, server_of(run))
     return None
 
 

@@ -4,8 +4,8 @@ from ... import image as images
 from ...core import desired
 from ...core.db import Tx
 from ...core.flow import Failed, Flow, Run, Step, Wait
-from .. import instance_action
-from .create import POLL, server_of
+from .ending import succeeded, unchanged
+from .guest import POLL, host_of, server_of
 
 SNAPSHOT = "snapshot"
 
@@ -16,19 +16,16 @@ def copy(run: Run) -> Wait | None:
     if images.exists(tx, image_id):
         abandon(tx, server.id)
         return None
-    if server.host is None:
-        raise Failed(f"Instance {server.id} is on no host.")
-    desired.put(tx, server.host, SNAPSHOT, server.id, {"image": image_id, "disk": "disk"})
-    state = desired.settled(tx, server.host, SNAPSHOT, server.id)
+    host = host_of(server)
+    desired.put(tx, host, SNAPSHOT, server.id, {"image": image_id, "disk": "disk"})
+    state = desired.settled(tx, host, SNAPSHOT, server.id)
     if state is None:
         task = run.args.get("uploading", "image_uploading")
         if server.task_state != task:
             tx.change(server, task_state=task, updated_at=tx.now)
         return Wait(POLL)
     problem = state.get("error") or "the image is gone, or its host says nothing of it"
-    raise Failed(
-        f"Snapshot of instance {server.id} failed: {problem}", f"host {server.host}: {problem}"
-    )
+    raise Failed(f"Snapshot of instance {server.id} failed: {problem}", f"host {host}: {problem}")
 
 
 def rotate(run: Run) -> Wait | None:
@@ -48,9 +45,7 @@ def rotate(run: Run) -> Wait | None:
 
 def finish(run: Run) -> Wait | None:
     """The server is at rest again, and the action has ended well."""
-    server = server_of(run)
-    run.tx.change(server, task_state=None, updated_at=run.tx.now)
-    instance_action.finish(run.tx, server, run.row.request_id)
+    succeeded(run, server_of(run))
     return None
 
 
@@ -70,12 +65,9 @@ def drop_image(run: Run) -> Wait | None:
 
 def uncopied(run: Run) -> Wait | None:
     """No image comes of it; the server goes on as it was."""
-    tx, server, why = run.tx, server_of(run), str(run.fault.get("message", ""))
-    abandon(tx, server.id)
-    images.forget(tx, run.args["image"])
-    tx.change(server, task_state=None, updated_at=tx.now)
-    details = str(run.fault.get("details", ""))
-    instance_action.finish(tx, server, run.row.request_id, why, details)
+    abandon(run.tx, run.subject)
+    images.forget(run.tx, run.args["image"])
+    unchanged(run, server_of(run))
     return None
 
 

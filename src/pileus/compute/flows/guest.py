@@ -1,0 +1,130 @@
+"""What flows ask of a server's guest, and how they take its host's answer."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from ...core import desired
+from ...core.db import Tx
+from ...core.flow import Failed, Run, Wait
+from ..host import ComputeHost, host_id
+from ..server import Server
+
+GUEST = "guest"
+# A report wakes the flow at once: these are for the case that a wake-up gets lost.
+POLL, PORTS_POLL = 20.0, 0.5
+_PATIENCE = timedelta(minutes=15)
+
+
+def server_of(run: Run) -> Server:
+    """The server that the flow is about; its row outlives every flow."""
+    server = run.tx.get(Server, run.subject)
+    if server is None:
+        raise Failed(f"Server {run.subject} has no row any more.")
+    return server
+
+
+def host_of(server: Server) -> str:
+    """The host that the server's guest is on. Raises Failed when there is none."""
+    if server.host is None:
+        raise Failed(f"Instance {server.id} is on no host.")
+    return server.host
+
+
+def spec_on(tx: Tx, host: str, server_id: str) -> dict[str, Any]:
+    """What this host is asked for. Raises Failed when it is asked for no such guest."""
+    row = desired.find(tx, host, GUEST, server_id)
+    if row is None or row.spec is None:
+        raise Failed(f"Instance {server_id} has no guest on host {host}.")
+    return dict(row.spec)
+
+
+def wanted_of(tx: Tx, host: str, server_id: str, spec: dict[str, Any]) -> Mapping[str, Any] | None:
+    """Ask the host for this guest; what it says of it, or None for not yet.
+
+    Asking again for the same changes nothing: so each look asks and then sees.
+    """
+    desired.put(tx, host, GUEST, server_id, spec)
+    return desired.settled(tx, host, GUEST, server_id)
+
+
+def asked(run: Run, server: Server, **changes: Any) -> str | None:
+    """Ask the server's host for the guest so changed; what is wrong, "", or None for not yet.
+
+    Raises Failed when there is no guest to change.
+    """
+    host = host_of(server)
+    spec = spec_on(run.tx, host, server.id) | changes
+    state = wanted_of(run.tx, host, server.id, spec)
+    return None if state is None else problem_of(state, spec["power"])
+
+
+def asked_back(run: Run, server: Server, **changes: Any) -> Wait | None:
+    """Undo: ask for the guest so changed, if there is one, and wait for whatever its host says."""
+    row = server.host and desired.find(run.tx, server.host, GUEST, server.id)
+    if not row or row.spec is None:
+        return None
+    return Wait(POLL) if asked(run, server, **changes) is None else None
+
+
+def no_guest_yet(run: Run, host: str) -> Wait:
+    """Wait for the host's answer. Raises Failed once that has taken too long."""
+    return _longer(run, POLL, f"Host {host} has not made the guest in {_PATIENCE}.")
+
+
+def no_ports_yet(run: Run) -> Wait:
+    """Wait for the server's ports. Raises Failed once that has taken too long."""
+    problem = "Virtual Interface creation failed: the ports did not come up."
+    return _longer(run, PORTS_POLL, problem)
+
+
+def _longer(run: Run, seconds: float, problem: str) -> Wait:
+    if run.tx.now - run.row.created_at > _PATIENCE:
+        raise Failed(problem)
+    return Wait(seconds)
+
+
+def problem_of(state: Mapping[str, Any], power: str) -> str:
+    """What is wrong with a guest that should be powered so; "" when nothing is."""
+    if state.get("error"):
+        return str(state["error"])
+    right = state.get("power") == power
+    return "" if right else f"the guest is {state.get('power')} instead of {power}"
+
+
+def check(state: Mapping[str, Any], power: str, what: str, host: str | None) -> None:
+    """See that the guest is what was asked of the host. Raises Failed, saying `what` failed."""
+    problem = problem_of(state, power)
+    if problem:
+        raise Failed(f"{what}: {problem}", f"host {host}: {problem}")
+
+
+def gone_from(tx: Tx, server_id: str, host: str) -> bool:
+    """Withdraw the guest from this host; true once it is gone, or the host is fenced."""
+    row = desired.find(tx, host, GUEST, server_id)
+    if row is not None and row.spec is not None:
+        desired.withdraw(tx, host, GUEST, server_id)
+    return row is None or not _standing_on(tx, host)
+
+
+def still_there(tx: Tx, server_id: str) -> bool:
+    """Withdraw the guest wherever it is wanted; true while any host has it that is not fenced."""
+    rows = tx.all(desired.Desired, kind=GUEST, id=server_id)
+    for row in rows:
+        if row.spec is not None:
+            desired.withdraw(tx, row.host, GUEST, server_id)
+    return any(_standing_on(tx, row.host) for row in rows)
+
+
+def withdrawn(run: Run) -> Wait | None:
+    """Undo whatever made a guest: ask every host to remove it, and wait until it is gone."""
+    return Wait(POLL) if still_there(run.tx, run.subject) else None
+
+
+def _standing_on(tx: Tx, host: str) -> bool:
+    """Whether guests may still run on this host: not on one that was fenced, which is dead.
+
+    Its agent is told to remove them before anything else, should it come back.
+    """
+    row = tx.get(ComputeHost, host_id(host))
+    return row is None or not row.forced_down

@@ -1,0 +1,98 @@
+"""Good bodies of the identity API."""
+
+from typing import Any
+
+from . import Key, without
+
+_DOMAIN = {"domain": {"name": "$new", "description": "d", "enabled": True, "options": {}}}
+_PROJECT = {
+    "project": {
+        "name": "$new",
+        "domain_id": "default",
+        "parent_id": "default",
+        "description": "d",
+        "enabled": True,
+        "tags": ["a"],
+        "options": {},
+        "is_domain": False,
+    }
+}
+_USER = {
+    "user": {
+        "name": "$new",
+        "password": "secret-1",
+        "domain_id": "default",
+        "default_project_id": "$project_id",
+        "enabled": True,
+        "email": "a@example.com",
+        "options": {},
+    }
+}
+_GROUP = {"group": {"name": "$new", "domain_id": "default", "description": "d"}}
+_ROLE = {"role": {"name": "$new", "description": "d", "domain_id": None, "options": {}}}
+_SERVICE = {"service": {"name": "$new", "type": "x", "description": "d", "enabled": True}}
+_REGION = {"region": {"id": "$new", "description": "d", "parent_region_id": "$region_id"}}
+_ENDPOINT = {
+    "endpoint": {
+        "service_id": "$service_id",
+        "interface": "public",
+        "url": "http://127.0.0.1/%(tenant_id)s",
+        "region_id": "$region_id",
+        "enabled": True,
+    }
+}
+_LOGIN = {
+    "auth": {
+        "identity": {
+            "methods": ["password", "token"],
+            "password": {
+                "user": {
+                    "id": "$user_id",
+                    "name": "x",
+                    "domain": {"id": "default"},
+                    "password": "secret-1",
+                }
+            },
+            "token": {"id": "$token"},
+            "application_credential": {"id": "$application_credential_id", "secret": "s"},
+        },
+        "scope": {"project": {"id": "$project_id", "domain": {"name": "Default"}}},
+    }
+}
+_CREDENTIAL = {
+    "application_credential": {
+        "name": "$new",
+        "secret": "secret-1",
+        "description": "d",
+        "expires_at": "2099-01-01T00:00:00.000000Z",
+        "roles": [{"name": "member"}],
+        "unrestricted": False,
+        "access_rules": [{"path": "/v2.1/servers", "method": "GET", "service": "compute"}],
+    }
+}
+
+BODIES: dict[Key, Any] = {
+    ("POST", "/v3/auth/tokens", ""): _LOGIN,
+    ("POST", "/v3/domains", ""): _DOMAIN,
+    ("PATCH", "/v3/domains/{domain_id}", ""): _DOMAIN,
+    ("POST", "/v3/projects", ""): _PROJECT,
+    ("PATCH", "/v3/projects/{project_id}", ""): without(_PROJECT, "parent_id", "domain_id"),
+    ("PUT", "/v3/projects/{project_id}/tags", ""): {"tags": ["a", "b"]},
+    ("POST", "/v3/users", ""): _USER,
+    ("PATCH", "/v3/users/{user_id}", ""): without(_USER, "domain_id"),
+    ("POST", "/v3/users/{user_id}/password", ""): {
+        "user": {"password": "secret-2", "original_password": "secret-1"}
+    },
+    ("POST", "/v3/groups", ""): _GROUP,
+    ("PATCH", "/v3/groups/{group_id}", ""): without(_GROUP, "domain_id"),
+    ("POST", "/v3/roles", ""): _ROLE,
+    ("PATCH", "/v3/roles/{role_id}", ""): without(_ROLE, "domain_id"),
+    ("POST", "/v3/users/{user_id}/application_credentials", ""): _CREDENTIAL,
+    ("POST", "/v3/services", ""): _SERVICE,
+    ("PATCH", "/v3/services/{service_id}", ""): _SERVICE,
+    ("POST", "/v3/regions", ""): _REGION,
+    ("PUT", "/v3/regions/{region_id}", ""): without(_REGION, "id", "parent_region_id"),
+    ("PATCH", "/v3/regions/{region_id}", ""): without(_REGION, "id", "parent_region_id"),
+    ("POST", "/v3/endpoints", ""): _ENDPOINT,
+    ("PATCH", "/v3/endpoints/{endpoint_id}", ""): _ENDPOINT,
+}

@@ -55,6 +55,7 @@ class Tx:
         self.vault = db.vault
         self.owner = db.owner
         self.now: datetime = db.clock.now()
+        self.began = db.clock.monotonic()  # before its snapshot
         self.write = write
         self.signals: dict[tuple[str, str], None] = {}
         self.lines: set[str] = set()

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -97,6 +98,78 @@ def test_two_that_lock_rows_crosswise_both_come_through(db: Database) -> None:
         thread.join()
 
     assert [row.touched for row in db.read(lambda tx: tx.all(QuotaGuard))] == [2, 2]
+
+
+class _Held:
+    """A transaction that stays open until it is let go."""
+
+    def __init__(self, db: Database, **how: Any) -> None:
+        self.begun, self._go = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=db.run, args=(self._work,), kwargs=how)
+        self._thread.start()
+
+    def _work(self, tx: Tx) -> None:
+        tx.count(QuotaGuard)
+        self.begun.set()
+        assert self._go.wait(30)
+
+    def let_go(self) -> None:
+        self._go.set()
+        self._thread.join()
+
+
+def test_a_transaction_begins_when_the_one_before_it_in_line_is_through(db: Database) -> None:
+    first = _Held(db, lines=["row"])
+    assert first.begun.wait(30)
+
+    second = _Held(db, lines=["row", "other"])
+
+    assert not second.begun.wait(0.3)
+    first.let_go()
+    assert second.begun.wait(30)
+    second.let_go()
+
+
+def test_where_one_collided_the_next_of_its_kind_queue_from_the_start(db: Database) -> None:
+    # Arrange: one collision
+    db.run(lambda tx: guard(tx, "p"))
+    tries: list[int] = []
+
+    def work(tx: Tx) -> None:
+        tx.count(QuotaGuard)  # the snapshot is taken here
+        tries.append(1)
+        if len(tries) == 1:
+            db.run(lambda other: guard(other, "p"))
+        guard(tx, "p")
+
+    db.run(work, kind="claim")
+    assert len(tries) == 2
+
+    # Act
+    first = _Held(db, kind="claim")
+    assert first.begun.wait(30)
+    second, stranger = _Held(db, kind="claim"), _Held(db, kind="another")
+
+    # Assert
+    assert stranger.begun.wait(30)
+    assert not second.begun.is_set()
+    for held in (stranger, first, second):
+        held.let_go()
+
+
+def test_what_is_prepared_outlives_a_transaction_that_failed(db: Database) -> None:
+    def fail(tx: Tx) -> None:
+        tx.count(Box)
+        raise KeyError
+
+    for _ in range(3):
+        db.read(lambda tx: tx.count(Box))
+
+    with pytest.raises(KeyError):
+        db.run(fail)
+
+    query = sa.text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%box%'")
+    assert db.read(lambda tx: tx.execute(query).scalar())
 
 
 @pytest.mark.parametrize("value", ["a\x00b", "x" * 10_000])

@@ -130,6 +130,30 @@ def test_a_transaction_begins_when_the_one_before_it_in_line_is_through(db: Data
     second.let_go()
 
 
+def test_a_transaction_that_queued_sees_one_moment(db: Database) -> None:
+    def work(tx: Tx) -> tuple[int, int]:
+        before = tx.count(Box)
+        db.run(lambda other: other.add(Box(name="a")))
+        return before, tx.count(Box)
+
+    assert db.run(work, lines=["row"]) == (0, 0)
+
+
+def test_a_place_in_line_that_is_not_to_be_had_is_done_without(db: Database) -> None:
+    @sa.event.listens_for(db.engine, "connect")
+    def hurry(connection: Any, _record: Any) -> None:
+        connection.execute("SET lock_timeout = '200ms'")
+        connection.commit()
+
+    first = _Held(db, lines=["row"])
+    assert first.begun.wait(30)
+
+    made = db.run(lambda tx: tx.add(Box(name="a")), lines=["row"])
+
+    assert db.read(lambda tx: tx.get(Box, made.id)) is not None
+    first.let_go()
+
+
 def test_where_one_collided_the_next_of_its_kind_queue_from_the_start(db: Database) -> None:
     # Arrange: one collision
     db.run(lambda tx: guard(tx, "p"))

@@ -17,10 +17,8 @@ _OPTIONS = (
 )
 _LEVEL: Final = "REPEATABLE READ"
 _PREPARED = 500  # statements that a connection keeps prepared
-_OPEN, _TUPLES = (
-    (2, 3),
-    2,
-)  # libpq's states of a transaction that is open, and of a result with rows
+# What libpq calls a transaction that is open, a command that was done, a result with rows.
+_OPEN, _DONE, _TUPLES = (2, 3), 1, 2
 
 
 def engine(url: str, json: Mapping[str, Any]) -> sa.Engine:
@@ -63,11 +61,14 @@ def in_line(conn: sa.Connection, names: Iterable[str]) -> Iterator[None]:
     Whoever stands in line sees what the one before has committed. A lock that is not to be had in
     time is done without: it only saves tries.
     """
-    # Past SQLAlchemy, which would open the transaction first.
+    # One trip for all, past SQLAlchemy, which would open the transaction first. Locks that were
+    # had before a failure stay.
     raw: Any = conn.connection.driver_connection
     locks = ",".join(f"pg_advisory_lock({n})" for n in sorted({_number(name) for name in names}))
+    begin = f"BEGIN; SELECT {locks}; COMMIT; BEGIN ISOLATION LEVEL {_LEVEL}"
     with contextlib.suppress(raw.Error):  # the statements that follow meet the same
-        raw.pgconn.exec_(f"SELECT {locks}".encode())
+        if raw.pgconn.exec_(begin.encode()).status != _DONE:
+            raw.pgconn.exec_(b"ROLLBACK")
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ health page) is printed with each rate, so that runs on different machines can b
 """
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import platform
@@ -72,6 +73,14 @@ class Cloud:
         """Seconds of CPU that the process has used."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def waited(self) -> float:
+        """Seconds for which its threads could have run, but for others on the cores."""
+        waited = 0
+        for stat in Path(f"/proc/{self.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # a thread that has just ended
+                waited += int(stat.read_text().split()[1])
+        return waited / 1e9
 
     def pss(self) -> float:
         """Memory of the process, its share of shared pages included, in MB."""
@@ -151,11 +160,16 @@ def line(what: str, value: str, bound: str = "") -> None:
     print(f"{what:54}{value:>20}   {bound}", flush=True)
 
 
-def main() -> None:
-    """Measure everything."""
+def machine() -> str:
+    """What the figures were measured on."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "?")
-    print(f"{os.cpu_count()} × {cpu}, Python {platform.python_version()}, SQLite\n")
+    return f"{os.cpu_count()} × {cpu}, Python {platform.python_version()}, SQLite"
+
+
+def main() -> None:
+    """Measure everything."""
+    print(f"{machine()}\n")
     with tempfile.TemporaryDirectory() as folder:
         cloud = Cloud(Path(folder), int(os.environ.get("BENCH_PORT", "18999")))
         try:

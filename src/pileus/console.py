@@ -75,6 +75,7 @@ class Console:
             "/metrics": self._metrics,
             "/pileus/status": self._status,
             "/pileus/audit": self._audit,
+            "/pileus/explain": self._explain,
             "/pileus/agents": self._agents,
             "/pileus/agents/token": self._token,
             "/pileus/agents/remove": self._remove,
@@ -154,6 +155,19 @@ class Console:
         before, done, after = auditor.repair()
         repairs = [one.finding.body | {"fault": one.fault} for one in done]
         return Response(200, {"before": _report(before), "done": repairs} | _report(after))
+
+    def _explain(self, request: Request) -> Response:
+        """?server=ID, or ?flavor=NAME&count=N&zone=Z: what scheduling makes of it."""
+        server, flavor = request.get("server"), request.get("flavor")
+        count, zone = request.get("count") or "1", request.get("zone") or ""
+        if not (count.isascii() and count.isdigit() and len(count) < 10):
+            raise BadRequest(f"The count must be a whole number from 1 on, not {count[:80]!r}.")
+        if server:
+            return Response(200, self._app.db.read(lambda tx: compute.explain_server(tx, server)))
+        if flavor is None:
+            raise BadRequest("Name a server or a flavor.")
+        found = self._app.db.read(lambda tx: compute.explain_flavor(tx, flavor, int(count), zone))
+        return Response(200, found)
 
     def _agents(self, _request: Request) -> Response:
         port = self._app.listener

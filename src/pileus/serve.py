@@ -16,6 +16,7 @@ import uvloop
 from . import handover
 from .app import App, build
 from .config import Config
+from .core import garbage
 from .core.errors import Fault
 from .core.root_key import WrongKey
 from .journal import begin
@@ -36,6 +37,7 @@ def serve(config: Config) -> None:
     lock = take(config.state)
     begin()
     _many_files()
+    garbage.seldom()
     app = build(config)
     try:
         app.prepare()

@@ -15,6 +15,7 @@ _COMMANDS: Mapping[str, str] = {
     "status": "Say what runs, on what accelerator, and what is simulated.",
     "doctor": "Check this machine and name the command that mends each fault.",
     "audit": "Prove the invariants: nothing leaked, lost or used twice.",
+    "explain": "Say why a server found no host, or how many of a flavor would fit.",
     "backup": "Write the whole control plane's state to one file, while it runs.",
     "restore": "Put a backup into an empty state directory.",
     "agent": "Let other machines join as hosts, and be such a host.",

@@ -6,6 +6,7 @@ from ..core.parts import Parts
 from . import flavor
 from .counts import counts
 from .driver import HostFacts
+from .explain import explain_flavor, explain_server
 from .flows.create import CREATE
 from .flows.delete import DELETE, DELETE_SHELVED
 from .flows.evacuate import EVACUATE
@@ -64,6 +65,8 @@ __all__ = [
     "GuestPorts",
     "HostFacts",
     "counts",
+    "explain_flavor",
+    "explain_server",
     "first_start",
     "host_forget",
     "host_known",

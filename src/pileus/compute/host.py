@@ -2,6 +2,9 @@
 
 from collections.abc import Collection
 from datetime import timedelta
+from functools import cache
+
+import sqlalchemy as sa
 
 from .. import placement
 from ..config import Config
@@ -49,7 +52,12 @@ class ComputeHost(Resource):
     @property
     def service_id(self) -> str:
         """The id of its nova-compute service."""
-        return derived("service", self.id)
+        return host_service_id(self.id)
+
+
+def host_service_id(id: str) -> str:
+    """The id of the nova-compute service of the host with this id."""
+    return derived("service", id)
 
 
 def host_id(host: str) -> str:
@@ -94,7 +102,13 @@ def register(tx: Tx, host: str, facts: HostFacts) -> ComputeHost:
 
 def seen(tx: Tx, hosts: Collection[str]) -> None:
     """Note that these hosts are there now."""
-    tx.set(ComputeHost, ComputeHost.id.in_([host_id(host) for host in hosts]), last_seen=tx.now)
+    tx.update(_seen(), {"names": list(hosts), "seen": tx.now})
+
+
+@cache
+def _seen() -> sa.Update:
+    named = ComputeHost.host.in_(sa.bindparam("names", expanding=True))
+    return sa.update(ComputeHost.table).where(named).values(last_seen=sa.bindparam("seen"))
 
 
 def known(tx: Tx, host: str) -> bool:

@@ -1,19 +1,21 @@
 """Availability zones, services, hypervisors: what the API shows of hosts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from .. import placement
-from ..core.db import Tx
+from ..core.db import Tx, chunks
 from ..core.errors import BadRequest, Conflict, NotFound
 from ..core.types import Bool, Enum, Field, Object, Text
 from ..hosts import addresses, dismiss
 from ..wire.context import Context, Response
+from ..wire.paging import page_size
 from ..wire.route import Route
 from .aggregate import forget_host
-from .host import ComputeHost, host_id
+from .host import ComputeHost, host_id, host_service_id
 from .rules import rule
 from .server import Server, live
 
@@ -49,8 +51,8 @@ _OLD_CHANGE = Object(
 )
 
 
-def _hosts(tx: Tx) -> list[ComputeHost]:
-    return tx.all(ComputeHost, order=[ComputeHost.host])
+def _hosts(tx: Tx, **given: Any) -> list[ComputeHost]:
+    return tx.all(ComputeHost, order=[ComputeHost.host], **given)
 
 
 def list_zones(ctx: Context) -> object:
@@ -107,13 +109,10 @@ def _number(host: ComputeHost) -> int:
 def list_services(ctx: Context) -> object:
     """The services of all hosts."""
     host, binary = ctx.request.get("host"), ctx.request.get("binary")
-    return {
-        "services": [
-            _service(ctx, row)
-            for row in _hosts(ctx.tx)
-            if host in (None, row.host) and binary in (None, _BINARY)
-        ]
-    }
+    if binary not in (None, _BINARY):
+        return {"services": []}
+    rows = _hosts(ctx.tx) if host is None else _hosts(ctx.tx, host=host)
+    return {"services": [_service(ctx, row) for row in rows]}
 
 
 def update_service(ctx: Context) -> object:
@@ -155,10 +154,16 @@ def _old_answer(verb: str, host: ComputeHost) -> dict[str, Any]:
 
 
 def _by_service(ctx: Context, service_id: str) -> ComputeHost:
-    for host in _hosts(ctx.tx):
-        if host.service_id == service_id:
+    # A service's id is made of the host's: only these need be read of all hosts.
+    for id in ctx.tx.execute(_ids()).scalars():
+        if host_service_id(id) == service_id and (host := ctx.tx.get(ComputeHost, id)):
             return host
     raise NotFound(f"Compute service {service_id[:255]} could not be found.")
+
+
+@cache
+def _ids() -> "sa.Select[Any]":
+    return sa.select(ComputeHost.id)
 
 
 def _apply(ctx: Context, host: ComputeHost, body: dict[str, Any]) -> ComputeHost:
@@ -205,26 +210,31 @@ def host_forget(tx: Tx, name: str) -> None:
 
 def _brief(ctx: Context, host: ComputeHost) -> dict[str, Any]:
     return {
-        "id": host.id if ctx.version >= (2, 53) else _number(host),
+        "id": _shown_id(ctx, host),
         "hypervisor_hostname": host.hostname,
         "state": "up" if host.up(ctx.tx) else "down",
         "status": "disabled" if host.disabled else "enabled",
     }
 
 
-def _count_by_host(tx: Tx, *where: "sa.ColumnElement[bool]") -> dict[str, int]:
+def _count_by_host(
+    tx: Tx, hosts: Iterable[ComputeHost], *where: "sa.ColumnElement[bool]"
+) -> dict[str, int]:
     query = sa.select(Server.host, sa.func.count()).where(*where).group_by(Server.host)
-    rows: Iterable[Any] = tx.execute(query)
-    return {row[0]: int(row[1]) for row in rows if row[0]}
+    found: dict[str, int] = {}
+    for names in chunks(host.host for host in hosts):
+        rows: Iterable[Any] = tx.execute(query.where(Server.host.in_(names)))
+        found |= {row[0]: int(row[1]) for row in rows}
+    return found
 
 
 class Usage:
-    """What all hosts have and use, read in three queries."""
+    """What these hosts have and use, read in three queries."""
 
-    def __init__(self, tx: Tx) -> None:
-        self._used = placement.usages(tx)
-        self._guests = _count_by_host(tx, live())
-        self._busy = _count_by_host(tx, live(), Server.task_state.is_not(None))
+    def __init__(self, tx: Tx, hosts: Sequence[ComputeHost]) -> None:
+        self._used = placement.usages(tx, [host.id for host in hosts])
+        self._guests = _count_by_host(tx, hosts, live())
+        self._busy = _count_by_host(tx, hosts, live(), Server.task_state.is_not(None))
 
     def of(self, host: ComputeHost) -> dict[str, int]:
         """The numbers of one host, as the API calls them."""
@@ -274,65 +284,101 @@ def _detail(
     return shown
 
 
-def _with_servers(ctx: Context) -> dict[str, list[Any]] | None:
+def _with_servers(ctx: Context, hosts: Iterable[ComputeHost]) -> dict[str, list[Any]] | None:
     text = ctx.request.get("with_servers")
     if ctx.version < (2, 53) or not text or not Bool().read(text, ctx.where.at("with_servers")):
         return None
-    return _guests(ctx.tx)
+    return _guests(ctx.tx, hosts)
 
 
-def _guests(tx: Tx) -> dict[str, list[Any]]:
+def _guests(tx: Tx, hosts: Iterable[ComputeHost]) -> dict[str, list[Any]]:
+    query = sa.select(Server.host, Server.id, Server.name).where(live()).order_by(Server.id)
     found: dict[str, list[Any]] = {}
-    for server in tx.all(Server, Server.host.is_not(None), live()):
-        item = {"uuid": server.id, "name": server.name}
-        found.setdefault(server.host or "", []).append(item)
+    for names in chunks(host.host for host in hosts):
+        for host, id, name in tx.execute(query.where(Server.host.in_(names))):
+            found.setdefault(host, []).append({"uuid": id, "name": name})
     return found
 
 
-def _matching(ctx: Context) -> list[ComputeHost]:
+def _asked(ctx: Context) -> tuple[list[ComputeHost], str]:
+    """The hypervisors that were asked for, by name, and the next page's marker.
+
+    They come in pages from 2.33 on; those that are named by a pattern never do.
+    """
+    if ctx.version < (2, 33):
+        return _hosts(ctx.tx), ""
     pattern = ctx.request.get("hypervisor_hostname_pattern")
-    hosts = _hosts(ctx.tx)
     if pattern is None or ctx.version < (2, 53):
-        return hosts
-    found = [host for host in hosts if pattern in host.hostname]
+        return _page(ctx)
+    if ctx.request.get("limit") is not None or ctx.request.get("marker") is not None:
+        raise BadRequest("hypervisor_hostname_pattern does not go with limit and marker.")
+    found = [host for host in _hosts(ctx.tx) if pattern in host.hostname]
     if not found:
         raise NotFound(f"No hypervisor matching '{pattern[:255]}' could be found.")
-    return found
+    return found, ""
+
+
+def _page(ctx: Context) -> tuple[list[ComputeHost], str]:
+    size, marker = page_size(ctx), ctx.request.get("marker")
+    after = ""
+    if marker:
+        last = _found(ctx, marker)
+        if last is None:
+            raise BadRequest(f"The marker {marker[:80]!r} could not be found.")
+        after = last.host
+    later = ComputeHost.host > after
+    rows = ctx.tx.all(ComputeHost, later, order=[ComputeHost.host], limit=size + 1)
+    shown = rows[:size]
+    return shown, str(_shown_id(ctx, shown[-1])) if shown and len(rows) > size else ""
 
 
 def list_hypervisors(ctx: Context) -> object:
-    """Ids and names of hypervisors."""
-    guests = _with_servers(ctx)
+    """Ids and names of hypervisors, a page of them."""
+    hosts, marker = _asked(ctx)
+    guests = _with_servers(ctx, hosts)
     items = []
-    for host in _matching(ctx):
+    for host in hosts:
         item = _brief(ctx, host)
         if guests is not None and guests.get(host.host):
             item["servers"] = guests[host.host]
         items.append(item)
-    return {"hypervisors": items}
+    return ctx.service.page(ctx, "hypervisors", items, marker)
 
 
 def detail_hypervisors(ctx: Context) -> object:
-    """Hypervisors in full; from 2.88 without what placement says better."""
-    usage = Usage(ctx.tx) if ctx.version < (2, 88) else None
-    guests, far = _with_servers(ctx), addresses(ctx.tx)
-    return {"hypervisors": [_detail(ctx, host, usage, guests, far) for host in _matching(ctx)]}
+    """Hypervisors in full, a page of them; from 2.88 without what placement says better."""
+    hosts, marker = _asked(ctx)
+    return ctx.service.page(ctx, "hypervisors", _details(ctx, hosts), marker)
+
+
+def _details(ctx: Context, hosts: Sequence[ComputeHost]) -> list[dict[str, Any]]:
+    usage = Usage(ctx.tx, hosts) if ctx.version < (2, 88) else None
+    guests, far = _with_servers(ctx, hosts), addresses(ctx.tx, [host.host for host in hosts])
+    return [_detail(ctx, host, usage, guests, far) for host in hosts]
 
 
 def show_hypervisor(ctx: Context) -> object:
     """One hypervisor."""
-    host = _hypervisor(ctx)
-    usage = Usage(ctx.tx) if ctx.version < (2, 88) else None
-    far = addresses(ctx.tx)
-    return {"hypervisor": _detail(ctx, host, usage, _with_servers(ctx), far)}
+    return {"hypervisor": _details(ctx, [_hypervisor(ctx)])[0]}
 
 
 def _hypervisor(ctx: Context) -> ComputeHost:
     key = ctx.params["hypervisor_id"]
-    for host in _hosts(ctx.tx):
-        if key == (host.id if ctx.version >= (2, 53) else str(_number(host))):
-            return host
-    raise NotFound(f"Compute host {key[:255]} could not be found.")
+    found = _found(ctx, key)
+    if found is None:
+        raise NotFound(f"Compute host {key[:255]} could not be found.")
+    return found
+
+
+def _found(ctx: Context, key: str) -> ComputeHost | None:
+    """The hypervisor of this id, as this microversion writes ids."""
+    if ctx.version >= (2, 53):
+        return ctx.tx.get(ComputeHost, key)
+    return next((host for host in _hosts(ctx.tx) if str(_number(host)) == key), None)
+
+
+def _shown_id(ctx: Context, host: ComputeHost) -> str | int:
+    return host.id if ctx.version >= (2, 53) else _number(host)
 
 
 def uptime(ctx: Context) -> object:
@@ -347,10 +393,11 @@ def search(ctx: Context) -> object:
 
 def servers_on(ctx: Context) -> object:
     """Hypervisors whose name holds a text, with their servers, before 2.53."""
-    guests = _guests(ctx.tx)
+    hosts = _named(ctx)
+    guests = _guests(ctx.tx, hosts)
     return {
         "hypervisors": [
-            _brief(ctx, host) | {"servers": guests.get(host.host, [])} for host in _named(ctx)
+            _brief(ctx, host) | {"servers": guests.get(host.host, [])} for host in hosts
         ]
     }
 
@@ -365,22 +412,10 @@ def _named(ctx: Context) -> list[ComputeHost]:
 
 def statistics(ctx: Context) -> object:
     """Sums over all hypervisors, before 2.88."""
-    usage, hosts = Usage(ctx.tx), _hosts(ctx.tx)
+    hosts = _hosts(ctx.tx)
+    usage = Usage(ctx.tx, hosts)
     each = [usage.of(host) for host in hosts]
-    names = [
-        "vcpus",
-        "vcpus_used",
-        "memory_mb",
-        "memory_mb_used",
-        "free_ram_mb",
-        "local_gb",
-        "local_gb_used",
-        "free_disk_gb",
-        "disk_available_least",
-        "running_vms",
-        "current_workload",
-    ]
-    total = {name: sum(one[name] for one in each) for name in names}
+    total = {name: sum(one[name] for one in each) for name in _NUMBERS}
     return {"hypervisor_statistics": {"count": len(hosts)} | total}
 
 

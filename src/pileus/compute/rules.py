@@ -29,7 +29,7 @@ _BY_CHECK = {
         os-quota-class-sets:update os-quota-sets:update os-quota-sets:delete
         os-server-groups:index:all_projects servers:index:get_all_tenants
         servers:detail:get_all_tenants servers:allow_all_filters servers:show:host_status
-        servers:create:forced_host servers:create:zero_disk_flavor os-services:list
+        servers:create:forced_host servers:create:zero_disk_flavor servers:explain os-services:list
         os-services:update os-services:delete os-simple-tenant-usage:list
     """,
     READER: """

@@ -4,7 +4,7 @@
 believed when there is none.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -16,11 +16,40 @@ from .host import ComputeHost
 from .server import Server, live
 
 _WEIGHED = "MEMORY_MB"  # the host with the most of it free is chosen
+_EVERY = 1 << 30  # hosts: no limit
 _LOOKS = 100  # hosts with room that are asked in vain before all are looked at together
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """How many hosts there were, and how many each constraint left, in the order of asking."""
+
+    total: int
+    steps: Sequence[tuple[str, int]]
+
+    def __str__(self) -> str:
+        parts = [f"{self.total} host{'' if self.total == 1 else 's'} at the start"]
+        parts += [f"{text} left {left}" for text, left in self.steps]
+        return "; ".join(parts)
+
+    def view(self) -> dict[str, Any]:
+        """As it is stored and shown."""
+        before = [self.total, *(left for _, left in self.steps)]
+        return {
+            "hosts": self.total,
+            "steps": [
+                {"constraint": text, "removed": had - left, "left": left}
+                for had, (text, left) in zip(before, self.steps, strict=False)
+            ],
+        }
 
 
 class NoValidHost(Exception):
     """No host can take the server; the message says how many each constraint left."""
+
+    def __init__(self, funnel: Funnel) -> None:
+        super().__init__(f"No valid host was found: {funnel}.")
+        self.funnel = funnel
 
 
 @dataclass(frozen=True)
@@ -40,6 +69,12 @@ def needs(flavor: Mapping[str, Any], root_gb: int = 0) -> dict[str, int]:
     disk = (flavor["disk"] or root_gb) + flavor["ephemeral"] + -(-flavor["swap"] // 1024)
     found = {"VCPU": flavor["vcpus"], "MEMORY_MB": flavor["ram"], "DISK_GB": disk}
     return {name: amount for name, amount in found.items() if amount}
+
+
+def wish_of(server: Server, host: str = "", avoid: Collection[str] = ()) -> Wish:
+    """What a server that is there needs of another host; of `host` alone, where it is given."""
+    resources = needs(server.flavor, server.disks[0]["size_gb"])
+    return Wish(resources, server.zone, host, server.group_id, server.hints, avoid)
 
 
 def place(tx: Tx, index: placement.Index, server: Server, wish: Wish) -> ComputeHost:
@@ -76,24 +111,24 @@ def _claim(tx: Tx, server: Server, host: ComputeHost, wish: Wish) -> None:
 
 def choose(tx: Tx, wish: Wish) -> ComputeHost:
     """The fitting host with the most memory left. Raises NoValidHost."""
-    candidates, funnel = placement.candidates(tx, wish.resources)
-    total, steps = funnel.steps[0][1], list(funnel.steps[1:])
-    free = {c.provider_id: c.free.get(_WEIGHED, 0) for c in candidates}
-    hosts = [h for h in tx.all(ComputeHost) if h.id in free] if free else []
+    hosts, free, funnel = fitting(tx, wish)
+    if not hosts:
+        raise NoValidHost(funnel)
+    return max(hosts, key=lambda host: (free[host.id].get(_WEIGHED, 0), host.host))
+
+
+def fitting(tx: Tx, wish: Wish) -> tuple[list[ComputeHost], dict[str, Mapping[str, int]], Funnel]:
+    """Every host that can take the server, what each has free, and what ruled the others out."""
+    candidates, found = placement.candidates(tx, wish.resources, limit=_EVERY)
+    steps = list(found.steps[1:])
+    free = {one.provider_id: one.free for one in candidates}
+    hosts = [host for host in tx.all(ComputeHost) if host.id in free] if free else []
     for text, keep in _filters(tx, wish):
         if not hosts:
             break
         hosts = [host for host in hosts if keep(host)]
         steps.append((text, len(hosts)))
-    if not hosts:
-        raise NoValidHost(_explain(total, steps))
-    return max(hosts, key=lambda host: (free[host.id], host.host))
-
-
-def _explain(total: int, steps: list[tuple[str, int]]) -> str:
-    parts = [f"{total} host{'' if total == 1 else 's'} at the start"]
-    parts += [f"{text} left {left}" for text, left in steps]
-    return "No valid host was found: " + "; ".join(parts) + "."
+    return hosts, free, Funnel(found.steps[0][1], steps)
 
 
 def _filters(tx: Tx, wish: Wish) -> list[tuple[str, Any]]:

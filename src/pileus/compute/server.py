@@ -63,6 +63,8 @@ class Server(Resource):
         # Quota's sums are read from this index alone.
         sa.Index("ix_servers_usage", "project_id", "deleted_at", "vcpus", "memory_mb"),
         sa.Index("ix_servers_created", "created_at", "id"),
+        # A page of a project's servers is read from it in order: sorting would read them all.
+        sa.Index("ix_servers_listed", "project_id", "deleted_at", "created_at", "id"),
     )
 
     id = attr(Uuid(), key=True, default=new_uuid, sort=True, wire="uuid")

@@ -267,6 +267,8 @@ def _one(
         server.vm_state, server.task_state = "error", None
         created = tx.now.strftime("%Y-%m-%dT%H:%M:%SZ")
         server.fault = {"code": 500, "created": created, "message": problem, "details": problem}
+        if isinstance(none, NoValidHost):
+            server.fault["funnel"] = none.funnel.view()
     tx.add(server)
     tx.add_all([ServerTag(server_id=server_id, tag=tag) for tag in body.get("tags", [])])
     instance_action.begin(ctx, server, "create", "compute__do_build_and_run_instance")

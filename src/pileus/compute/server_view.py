@@ -205,6 +205,7 @@ class View:
     def _fault(self, server: Server) -> dict[str, Any]:
         fault = dict(server.fault or {})
         details = fault.pop("details", "")
+        fault.pop("funnel", None)  # see `explain`
         if details and "admin" in self.ctx.who.roles:
             fault["details"] = details
         return fault

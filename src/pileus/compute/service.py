@@ -9,6 +9,7 @@ from ..wire.service import Microversions, Service
 from ..wire.versions import dotted
 from . import (
     aggregate_api,
+    explain,
     flavor,
     flavor_parts,
     group,
@@ -113,6 +114,7 @@ _ROUTES = (
     *limits.ROUTES,
     *host_api.ROUTES,
     *aggregate_api.ROUTES,
+    *explain.ROUTES,
     *server_list.ROUTES,
     *server_create.ROUTES,
     *server_change.ROUTES,

@@ -1,10 +1,12 @@
 """Who is let in: joining, the beginning of a session, renewing, and being removed."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from ..core import desired
@@ -196,9 +198,10 @@ def dismiss(tx: Tx, host: str) -> None:
     tx.signal(TOPIC, host)
 
 
-def addresses(tx: Tx) -> dict[str, str]:
-    """Host → the address that its agent called from last; hosts that have joined only."""
-    return {row.host: row.address.rpartition(":")[0] for row in tx.all(JoinedHost)}
+def addresses(tx: Tx, hosts: Collection[str]) -> dict[str, str]:
+    """Of these hosts → the address that its agent called from last; those that joined only."""
+    query = sa.select(JoinedHost.host, JoinedHost.address).where(JoinedHost.host.in_(hosts))
+    return {host: address.rpartition(":")[0] for host, address in tx.execute(query)}
 
 
 def listed(tx: Tx) -> list[dict[str, Any]]:

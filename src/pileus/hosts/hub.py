@@ -28,6 +28,7 @@ _AT_ONCE = 100  # hosts whose changes are read in one transaction
 _OBJECTS = 200  # objects read for one host at a time
 _FRAME = 1 << 20  # bytes of changes in one message, unless a single one is longer
 _BRINGING = 4  # hosts that bring an image at a time
+_POLLED = 1000  # hosts whose rows are read in a second, in search of what others have changed
 _FEW = 500  # hosts that are asked for by name; beyond it the whole table is read
 
 
@@ -82,14 +83,16 @@ class Hub:
         await asyncio.gather(
             self._intake.run(),
             self._feed(),
-            self._every(self.timing.poll, self._poll),
-            self._every(self.timing.seen, self._note_seen),
-            self._every(self.timing.silence / 6, self._hear),
+            self._every(self._poll_pause, self._poll),
+            self._every(lambda: self.timing.seen, self._note_seen),
+            self._every(lambda: self.timing.silence / 6, self._hear),
         )
 
-    async def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _every(
+        self, pause: Callable[[], float], work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(pause())
             try:
                 await work()
             except Exception:
@@ -178,6 +181,10 @@ class Hub:
         session.sending = False
         if not whole or session.host in self._dirty:
             self.wake(session.host)
+
+    def _poll_pause(self) -> float:
+        # Signals bring nearly all of it at once; so that many hosts cost no more, it may wait.
+        return max(self.timing.poll, len(self.sessions) / _POLLED)
 
     async def _poll(self) -> None:
         """Find what other processes have done: newer sessions, removals, changes."""

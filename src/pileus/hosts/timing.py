@@ -12,7 +12,7 @@ class Timing:
     silence: float = 60.0  # a side that has heard nothing for so long takes the other for dead
     greeting: float = 10.0  # for the handshake, and for the first message
     connect: float = 30.0  # for an agent to get through, with thousands who call at once
-    poll: float = 1.0  # between looks for what other processes have changed
+    poll: float = 1.0  # between looks for what other processes have changed, at least
     seen: float = 20.0  # between notes of which hosts are there
     retry: float = 0.5  # before an agent calls again for the first time; doubled each time, up to
     longest: float = 30.0  # this

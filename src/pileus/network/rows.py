@@ -123,6 +123,8 @@ class Port(Standard, Resource):
         sa.UniqueConstraint("network_id", "mac_address"),
         sa.Index("ix_ports_network_host", "network_id", "host"),
         sa.Index("ix_ports_status_host", "status", "host"),
+        # For a network's metadata port, which every new server asks for.
+        sa.Index("ix_ports_network_owner", "network_id", "device_owner"),
     )
 
     network_id = attr(Id(), create="required", filter=True, sort=True, references="networks.id")

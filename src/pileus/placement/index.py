@@ -7,7 +7,7 @@ those of others within ten seconds.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +62,7 @@ class Index:
                 fits &= (table[_FREE] >= amount) & (table[_LEAST] <= amount)
                 fits &= (table[_MOST] >= amount) & (amount % np.maximum(table[_STEP], 1) == 0)
             weights = np.where(fits, self._tables.get(weigh, none)[_FREE], -np.inf)
-        # Of equals the last by name, as the rows' own order has it.
-        order = np.argsort(weights, kind="stable")[::-1]
-        return (ids[at] for at in order[: int(fits.sum())])
+        return _best(ids, weights)
 
     def _refresh(self, tx: Tx) -> None:
         own = {key for topic, key in tx.signals if topic == TOPIC and key}
@@ -100,6 +98,18 @@ class Index:
             if table is None:
                 table = self._tables[name] = np.full((4, len(self._ids)), -np.inf)
             table[:, at] = (free, least, most, step)
+
+
+def _best(ids: Sequence[str], weights: "np.ndarray[Any, Any]") -> Iterator[str]:
+    """Those that weigh anything, the heaviest first. Few are asked for, so nothing is sorted."""
+    # Of equals the last by name, as the rows' own order has it.
+    backwards = weights[::-1]
+    while len(ids):
+        at = int(backwards.argmax())
+        if backwards[at] == -float("inf"):
+            return
+        backwards[at] = -float("inf")
+        yield ids[-1 - at]
 
 
 @cache

@@ -1,7 +1,8 @@
 """Providers as other services keep them: put, remove, and what is used of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from ..core.db import Tx
 from ..core.errors import Conflict
@@ -140,10 +141,11 @@ def provider_remove(tx: Tx, id: str) -> None:
     tx.signal(TOPIC)
 
 
-def usages(tx: Tx) -> dict[str, dict[str, Usage]]:
-    """{provider: {resource class: usage}} of every provider, in one query."""
+def usages(tx: Tx, providers: Collection[str] | None = None) -> dict[str, dict[str, Usage]]:
+    """{provider: {resource class: usage}} of these providers, or of every one."""
+    given: dict[str, Any] = {} if providers is None else {"provider_id": list(providers)}
     found: dict[str, dict[str, Usage]] = {}
-    for row in tx.all(rows.Inventory):
+    for row in tx.all(rows.Inventory, **given):
         found.setdefault(row.provider_id, {})[row.resource_class] = Usage(
             row.used, row.total, row.reserved, row.allocation_ratio
         )

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 import uvloop
 
+from ..core import garbage
 from .host import Shared, SimulatedHost
 from .plan import Plan
 
@@ -73,6 +74,7 @@ def main() -> None:
     file = Path(plan.folder, f"log-{plan.process}.txt")
     handler = RotatingFileHandler(file, maxBytes=_LOG, backupCount=1)
     logging.basicConfig(level=logging.ERROR, handlers=[handler])
+    garbage.seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work(plan))
 

@@ -39,7 +39,7 @@ def page(
     """
     conditions = [*where, *filters(ctx, cls)]
     sorts = _sorts(ctx, cls, default_sort)
-    size = _limit(ctx, limit)
+    size = page_size(ctx, limit)
     if size == 0:
         return [], ""
     marker = ctx.request.get("marker")
@@ -80,7 +80,8 @@ def _value(ctx: Context, a: Attr[Any], text: str) -> Any:
     return a.type.read(text, ctx.where.at(a.wire))
 
 
-def _limit(ctx: Context, most: int) -> int:
+def page_size(ctx: Context, most: int = LIMIT) -> int:
+    """How many rows a page is to have: `limit`, and never more than `most`. Raises BadRequest."""
     text = ctx.request.get("limit")
     if text is None:
         return most

@@ -5,7 +5,7 @@ from ...core import desired, flow
 from ...core.db import Tx
 from ...core.flow import Flow, Run, Step, Wait
 from .. import instance_action
-from ..schedule import NoValidHost, Wish, needs, place
+from ..schedule import NoValidHost, place, wish_of
 from ..server import Server
 from ..spec import guest_spec
 from .ending import fail, powered
@@ -61,11 +61,7 @@ def elsewhere(run: Run) -> Wait | None:
 def _move(run: Run, server: Server, tried: list[str | None]) -> None:
     """Claim another host. Raises NoValidHost, NoCapacity."""
     tx, index = run.tx, run.parts[placement.Index]
-    root_gb = server.disks[0]["size_gb"]
-    resources = needs(server.flavor, root_gb)
-    avoid = [host for host in tried if host]
-    wish = Wish(resources, server.zone, "", server.group_id, server.hints, avoid)
-    host = place(tx, index, server, wish)
+    host = place(tx, index, server, wish_of(server, avoid=[host for host in tried if host]))
     network.bind_ports(tx, server.id, host.host)
     tx.change(server, host=host.host, generation=server.generation + 1)
 

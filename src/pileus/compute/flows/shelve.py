@@ -6,7 +6,7 @@ from ... import image as images
 from ... import network, placement
 from ...core import desired
 from ...core.flow import Failed, Flow, Run, Step, Wait
-from ..schedule import NoValidHost, Wish, choose, needs
+from ..schedule import NoValidHost, place, wish_of
 from ..server import POWER, Server
 from ..spec import guest_spec
 from .ending import powered, succeeded, unchanged, unchanged_or_broken
@@ -73,13 +73,11 @@ def offload(run: Run) -> Wait | None:
 def schedule(run: Run) -> Wait | None:
     """Claim a host."""
     tx, server = run.tx, server_of(run)
-    resources = needs(server.flavor, server.disks[0]["size_gb"])
-    wish = Wish(resources, server.zone, run.args.get("host", ""), server.group_id, server.hints, ())
     if server.host is not None:
         return None
+    wish = wish_of(server, run.args.get("host", ""))
     try:
-        host = choose(tx, wish)
-        placement.claim(tx, server.id, server.project_id, server.user_id, host.id, resources)
+        host = place(tx, run.parts[placement.Index], server, wish)
     except (NoValidHost, placement.NoCapacity) as none:
         raise Failed(str(none)) from none
     network.bind_ports(tx, server.id, host.host)

@@ -1,0 +1,69 @@
+"""`pileus explain`."""
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+
+from .control import ask
+from .options import state_option
+
+
+@click.group()
+def explain() -> None:
+    """Say why a server found no host, or how many servers of a flavor would find one."""
+
+
+@explain.command()
+@click.argument("id")
+@state_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def server(id: str, state: Path, as_json: bool) -> None:
+    """What ruled hosts out when the server was made, and what would for one like it now."""
+    found = ask(state, f"/pileus/explain?{urlencode({'server': id})}")
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    where = f"on host {found['host']}" if found["host"] else "on no host"
+    click.echo(f"Server {found['server']} is {found['status']}, {where}.")
+    if found["then"]:
+        click.echo("When it was made:")
+        _funnel(found["then"])
+    click.echo("For one like it, now:")
+    _funnel(found["now"])
+    if found["now"]["fit"]:
+        click.echo(f"  It would fit on {', '.join(found['now']['fit'][:10])}.")
+
+
+@explain.command()
+@click.argument("name")
+@state_option
+@click.option("--count", default=1, show_default=True, help="How many are wanted.")
+@click.option("--zone", default="", help="In this availability zone.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def flavor(name: str, state: Path, count: int, zone: str, as_json: bool) -> None:
+    """How many servers of a flavor fit now, and of what hosts have least.
+
+    Exit status 1 when fewer fit than are wanted.
+    """
+    asked = urlencode({"flavor": name, "count": count, "zone": zone})
+    found = ask(state, f"/pileus/explain?{asked}")
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        each = ", ".join(f"{amount} {name}" for name, amount in found["each"].items())
+        click.echo(f"Flavor {found['flavor']}: {each} each.")
+        _funnel(found["funnel"])
+        click.echo(f"{found['fit']} fit on {found['hosts']} hosts; {count} are wanted.")
+        for scarce, hosts in found["limited_by"].items():
+            click.echo(f"  {scarce} runs out first on {hosts}.")
+    if not found["enough"]:
+        raise SystemExit(1)
+
+
+def _funnel(found: dict[str, Any]) -> None:
+    click.echo(f"  {found['hosts']:>6}  hosts")
+    for step in found["steps"]:
+        click.echo(f"  {step['left']:>6}  left by {step['constraint']} (-{step['removed']})")

@@ -1,0 +1,73 @@
+"""Why a server found no host, and how many servers of a flavor would find one.
+
+Pileus' own additions to the compute API: nobody else's client asks for them.
+"""
+
+from collections import Counter
+from typing import Any
+
+from ..core.db import Tx
+from ..core.errors import BadRequest, NotFound
+from ..wire.context import Context
+from ..wire.route import Route
+from .flavor import Flavor, kept
+from .schedule import Wish, fitting, needs, wish_of
+from .server import Server, find
+
+
+def show(ctx: Context) -> object:
+    """What ruled hosts out when the server was made, and what would for one like it now."""
+    return {"explain": of_server(ctx.tx, find(ctx, "servers:explain"))}
+
+
+def of_server(tx: Tx, server: Server) -> dict[str, Any]:
+    """`then`: the failure's funnel, None where the server found a host; `now`: of one like it."""
+    hosts, _, funnel = fitting(tx, wish_of(server))
+    return {
+        "server": server.id,
+        "status": server.status,
+        "host": server.host,
+        "then": (server.fault or {}).get("funnel"),
+        "now": funnel.view() | {"fit": sorted(host.host for host in hosts)},
+    }
+
+
+def explain_server(tx: Tx, server_id: str) -> dict[str, Any]:
+    """As `of_server`, by id. Raises NotFound."""
+    server = tx.get(Server, server_id)
+    if server is None or server.deleted_at is not None:
+        raise NotFound(f"There is no server {server_id[:80]!r}.")
+    return of_server(tx, server)
+
+
+def explain_flavor(tx: Tx, name: str, count: int, zone: str = "") -> dict[str, Any]:
+    """How many servers of this flavor fit now, one beside another, and what each host lacks first.
+
+    name: the flavor's id or name. Raises NotFound, BadRequest.
+    """
+    flavor = tx.get(Flavor, name) or tx.one(Flavor, name=name)
+    if flavor is None:
+        raise NotFound(f"There is no flavor {name[:80]!r}.")
+    if count < 1:
+        raise BadRequest(f"The count must be a whole number from 1 on, not {count}.")
+    resources = needs(kept(flavor))
+    hosts, free, funnel = fitting(tx, Wish(resources, zone))
+    total, lacking = 0, Counter[str]()
+    for host in hosts:
+        room = {name: free[host.id][name] // amount for name, amount in resources.items()}
+        scarce = min(room, key=lambda name: room[name])
+        total += room[scarce]
+        lacking[scarce] += 1
+    return {
+        "flavor": flavor.name,
+        "each": resources,
+        "fit": total,
+        "count": count,
+        "enough": total >= count,
+        "hosts": len(hosts),
+        "limited_by": dict(lacking.most_common()),
+        "funnel": funnel.view(),
+    }
+
+
+ROUTES = (Route("GET", "/v2.1/servers/{server_id}/explain", show),)

@@ -6,7 +6,7 @@ transaction has looked around; but where its kind collided a moment ago, it is l
 
 import time
 
-_LATELY = 2.0  # seconds that a collision is remembered
+_LATELY = 10.0  # seconds that a collision is remembered
 _MOST = 4  # lines that a transaction stands in because others collided there
 
 

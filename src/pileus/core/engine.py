@@ -140,7 +140,7 @@ class Engine:
 
         try:
             # A step that is lost with the power is taken again.
-            more = self.db.run(work, promise=False)
+            more = self.db.run(work, promise=False, kind="flow", lines=[flows.line(subject)])
             if outside:
                 return self._call(*outside[0])
             return more
@@ -157,7 +157,8 @@ class Engine:
     def _call(self, row: FlowRow, kind: Flow, step: Step) -> bool:
         """A step outside transactions, under the lease that was just taken."""
         waiting = self._act(step, Run(row, self.parts, self.db))
-        return self.db.run(lambda tx: self._after(tx, row, kind, waiting))
+        mine = [flows.line(row.subject)]
+        return self.db.run(lambda tx: self._after(tx, row, kind, waiting), lines=mine)
 
     def _after(self, tx: Tx, row: FlowRow, kind: Flow, waiting: Wait | None) -> bool:
         """Record what the step came to; true when the flow goes on at once."""
@@ -209,7 +210,7 @@ class Engine:
         level = logging.INFO if isinstance(problem, Failed | Refused | Busy) else logging.ERROR
         unexpected = not isinstance(problem, Failed | Refused | Busy | Broken)
         log.log(level, "flow of %s: a step failed: %s", subject, problem, exc_info=unexpected)
-        return self.db.run(work)
+        return self.db.run(work, lines=[flows.line(subject)])
 
 
 @cache

@@ -193,8 +193,14 @@ def find(tx: Tx, subject: str) -> FlowRow | None:
     return tx.one(FlowRow, subject=subject)
 
 
+def line(subject: str) -> str:
+    """The line for the row of this subject's flow (see `Tx.line`)."""
+    return f"flow/{subject}"
+
+
 def wake(tx: Tx, subject: str) -> None:
     """Let the subject's flow look again now, if it has one and it waits."""
+    tx.line("flow", subject, own=True)
     if tx.update(_waking(), {"key": subject, "now": tx.now}):
         tx.signal("flow", subject)
 

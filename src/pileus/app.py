@@ -115,8 +115,13 @@ class App:
             reception, scratch = Reception(parts), config.state / "agent-port"
             self.listener = Listener(self.db, reception, config.agent_listen, scratch, timing)
             parts.add(self.listener)
-        if config.agent_listen and isinstance(machine.network, SimulatedNetwork):
-            self.loops.append(Fleet(self.db, machine.network, config.host).loop())
+        data_plane = machine.network
+        if isinstance(data_plane, SimulatedNetwork):
+            # OVN tells every process of its ports; here the reports of other processes' hosts do.
+            if config.database:
+                self.db.listen("reported", lambda _host: data_plane.look())
+            if config.agent_listen:
+                self.loops.append(Fleet(self.db, data_plane, config.host).loop())
         if config.agent_listen and machine.fabric is not None:
             address, port = config.southbound_listen
             door = SouthboundDoor(self.db, machine.fabric, address, port, config.state / "ovn")

@@ -147,6 +147,97 @@ def test_a_waiting_flow_can_be_woken(db: Database, trace: Trace, engine: Engine)
     assert _left(db) == (0, 1)
 
 
+def _wait_long(engine: Engine, clock: ManualClock, minutes: int) -> None:
+    for _ in range(2 * minutes):
+        clock.advance(30)
+        engine.settle()
+
+
+def test_a_step_that_waits_for_too_long_has_failed(
+    db: Database, trace: Trace, engine: Engine, clock: ManualClock
+) -> None:
+    trace.hooks["three"] = lambda _run: Wait(5, "The disk is not there")
+    _start(db, trace)
+    engine.settle()
+
+    _wait_long(engine, clock, 15)
+    assert "un_two" not in trace.seen
+    _wait_long(engine, clock, 1)
+
+    end = ["un_two", "un_one", "failed: The disk is not there within 15 minutes."]
+    assert trace.seen[-3:] == end
+    assert _left(db) == (0, 0)
+
+
+def test_each_step_has_its_own_time(
+    db: Database, trace: Trace, engine: Engine, clock: ManualClock
+) -> None:
+    waits = {"one": True, "three": True}
+    trace.hooks["one"] = lambda run: run.tx.remove_where(Box, name="b") and _until(waits, "one")
+    trace.hooks["three"] = lambda _run: _until(waits, "three")
+    _start(db, trace)
+    engine.settle()
+
+    for name in waits:
+        _wait_long(engine, clock, 10)
+        waits[name] = False
+    _wait_long(engine, clock, 1)
+
+    assert "un_one" not in trace.seen
+    assert _left(db)[0] == 0
+
+
+def _until(waits: dict[str, bool], name: str) -> Wait | None:
+    return Wait(5) if waits[name] else None
+
+
+def test_a_step_may_wait_for_ever(
+    db: Database, trace: Trace, engine: Engine, clock: ManualClock
+) -> None:
+    trace.hooks["three"] = lambda _run: Wait(5, patience=None)
+    _start(db, trace)
+
+    _wait_long(engine, clock, 60)
+
+    assert set(trace.seen) == {"one", "two", "three"}
+    assert _left(db) == (1, 1)
+
+
+def test_undoing_waits_for_ever_and_knows_that_it_is_late(
+    db: Database, trace: Trace, engine: Engine, clock: ManualClock
+) -> None:
+    late: list[bool] = []
+
+    def undo(run: Run) -> Wait:
+        late.append(run.late)
+        return Wait(5)
+
+    def fail(_run: Run) -> None:
+        raise Failed("no")
+
+    trace.hooks |= {"three": fail, "un_one": undo}
+    _start(db, trace)
+
+    _wait_long(engine, clock, 20)
+
+    assert (late[0], late[-1]) == (False, True)
+    assert _left(db)[0] == 1
+
+
+def test_the_time_in_which_nobody_carried_a_flow_on_does_not_count(
+    db: Database, trace: Trace, engine: Engine, clock: ManualClock
+) -> None:
+    trace.hooks["three"] = lambda _run: Wait(5)
+    _start(db, trace)
+    engine.settle()
+
+    clock.advance(3600)
+    engine.settle()
+    _wait_long(engine, clock, 14)
+
+    assert "un_two" not in trace.seen
+
+
 def test_a_second_flow_for_one_subject_is_refused(db: Database, trace: Trace) -> None:
     _start(db, trace)
 

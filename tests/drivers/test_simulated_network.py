@@ -1,11 +1,13 @@
 """What the simulated network can do beyond the contract: fail and lag when told, and be quick."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from pileus.core.backend import Busy
 from pileus.network.driver import Change, Switch, SwitchPort
+from pileus.network.drivers.journal import Journal
 from pileus.network.drivers.simulated import SimulatedHostNetwork, SimulatedNetwork
 
 SWITCH = Switch("n", "n", 1500)
@@ -94,3 +96,36 @@ def test_it_says_so_when_it_has_forgotten_what_moved(monkeypatch: pytest.MonkeyP
 
     assert network.moved(0) == (3, None)
     assert network.moved(1) == (3, ["p2", "p1"])
+
+
+def test_a_port_that_another_process_plugs_after_it_was_applied_is_news_to_this_one(
+    tmp_path: Path,
+) -> None:
+    # Arrange
+    here, there = (SimulatedNetwork(journal=Journal(tmp_path / "network")) for _ in range(2))
+    port = SwitchPort("p", "n", "guest", "fa:16:3e:00:00:01", ())
+    here.apply([Change(("switch", "n"), 1, SWITCH), Change(("port", "p"), 1, port)])
+    before, _ = here.moved(0)
+
+    # Act
+    there.plugged("p", "h2")
+    moment, moved = here.moved(before)
+
+    # Assert
+    assert moment > before
+    assert moved == ["p"]
+    assert here.where(["p"]) == {"p": "h2"}
+
+
+def test_a_look_wakes_whoever_waits_for_a_port_of_another_process(tmp_path: Path) -> None:
+    here, there = (SimulatedNetwork(journal=Journal(tmp_path / "network")) for _ in range(2))
+    port = SwitchPort("p", "n", "guest", "fa:16:3e:00:00:01", ())
+    here.apply([Change(("switch", "n"), 1, SWITCH), Change(("port", "p"), 1, port)])
+    told: list[bool] = []
+    here.on_change(lambda: told.append(True))
+    there.plugged("p", "h2")
+
+    here.look()
+    here.look()
+
+    assert told == [True]

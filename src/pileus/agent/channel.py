@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from ..core import desired
+from ..core import desired, flow
 from ..core.db import Database, Tx
 from ..core.desired import Desired, Report, Wanted
 
@@ -40,7 +40,7 @@ class LocalChannel:
         db.listen("desired", self._nudged)
 
     def _nudged(self, host: str) -> None:
-        if host == self.host:
+        if host in (self.host, ""):
             self._changed.set()
 
     def watch(self, revision: int, seconds: float) -> Sequence[Wanted]:
@@ -68,7 +68,8 @@ class LocalChannel:
                     notice(tx, row, report)
 
         # Lost with the power, they are told again: the agent looks at its host when it starts.
-        self._db.run(work, promise=False)
+        flows = [flow.line(report.id) for report in reports]
+        self._db.run(work, promise=False, kind="report", lines=flows)
 
     def hang_up(self) -> None:
         """Wake the agent's watch for the last time."""

@@ -28,11 +28,7 @@ def properties(image: images.Image) -> dict[str, str]:
 
 def root_gb(flavor: Mapping[str, Any], image: images.Image) -> int:
     """The root disk's size where the flavor leaves it to the image. Raises BadRequest."""
-    if image.min_ram and flavor["ram"] < image.min_ram:
-        raise BadRequest(
-            f"Flavor's memory is too small for requested image: the image needs"
-            f" {image.min_ram} MB, the flavor {flavor['name']} has {flavor['ram']} MB."
-        )
+    check_ram(flavor, image.min_ram)
     needed = max(image.min_disk or 0, -(-(image.virtual_size or image.size or 0) // _GIB), 1)
     if flavor["disk"] == 0:
         return needed
@@ -42,3 +38,12 @@ def root_gb(flavor: Mapping[str, Any], image: images.Image) -> int:
             f" the flavor {flavor['name']} has {flavor['disk']} GB."
         )
     return int(flavor["disk"])
+
+
+def check_ram(flavor: Mapping[str, Any], min_ram: int | None) -> None:
+    """Raises BadRequest when the flavor has less memory than the image needs."""
+    if min_ram and flavor["ram"] < min_ram:
+        raise BadRequest(
+            f"Flavor's memory is too small for requested image: the image needs {min_ram} MB,"
+            f" the flavor {flavor['name']} has {flavor['ram']} MB."
+        )

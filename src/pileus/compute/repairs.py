@@ -6,43 +6,15 @@ A guest without a row is never destroyed here: it may be all that is left of a l
 from typing import Any
 
 from .. import network, placement
-from ..core import desired, flow
+from ..core import desired
 from ..core.db import Tx
-from ..core.flow import Flow, FlowRow
+from ..core.flow import FlowRow
 from ..core.resource import Resource
-from .flows.create import CREATE
-from .flows.delete import DELETE, DELETE_SHELVED
-from .flows.guest import GUEST, still_there
-from .flows.live import LIVE
-from .flows.move import CONFIRM_MOVE, MOVE, REVERT_MOVE
-from .flows.power import POWER_FLOW
-from .flows.resize import CONFIRM, RESIZE, REVERT
-from .migration import open_of
+from .flows.guest import GUEST
 from .server import GUEST_POWER, Server
 from .spec import guest_spec
 
 Held = dict[str, dict[str, int]]
-# What each unfinished change of power was to end in; reboots are those that are asked for again.
-_TASKS: dict[str, dict[str, str]] = {
-    "powering-on": {"power": "running"},
-    "powering-off": {"power": "shutoff"},
-    "pausing": {"power": "paused"},
-    "unpausing": {"power": "running"},
-    "suspending": {"power": "suspended"},
-    "resuming": {"power": "running"},
-    "rebooting": {"power": "running", "reboot": "soft"},
-    "rebooting_hard": {"power": "running", "reboot": "hard"},
-}
-
-# By the migration's state: on one host, and between two.
-_MOVES = {
-    "migrating": (RESIZE, MOVE),
-    "confirming": (CONFIRM, CONFIRM_MOVE),
-    "reverting": (REVERT, REVERT_MOVE),
-    "preparing": (RESIZE, LIVE),
-    "running": (RESIZE, LIVE),
-    "cancelling": (RESIZE, LIVE),
-}
 
 
 def _live(tx: Tx, server_id: str) -> Server | None:
@@ -71,44 +43,6 @@ def count_as(server_id: str, wanted: dict[str, Any], tx: Tx) -> None:
     """Count the server as its flavor says."""
     if (server := _live(tx, server_id)) is not None:
         tx.change(server, **wanted)
-
-
-def can_restart(tx: Tx, server: Server) -> bool:
-    """Whether it is known which flow the server's state needs."""
-    return _lost_flow(tx, server) is not None
-
-
-def _lost_flow(tx: Tx, server: Server) -> tuple[Flow, dict[str, Any]] | None:
-    if server.task_state == "deleting":
-        if server.shelved_image is not None:
-            return DELETE_SHELVED, {"image": server.shelved_image}
-        return DELETE, {}
-    migration = open_of(tx, server.id)
-    if migration is not None and migration.status != "finished":
-        if migration.migration_type == "evacuation":
-            return None  # which of two hosts has the guest is for somebody to look at
-        between = migration.source_host != migration.dest_host
-        kinds = _MOVES.get(migration.status)
-        return (kinds[between], {"migration": migration.uuid}) if kinds else None
-    if server.vm_state == "building":
-        return (CREATE, {}) if server.host else None
-    if server.task_state in _TASKS and server.host:
-        before = GUEST_POWER.get(server.vm_state, "running")
-        return POWER_FLOW, {"before": before} | _TASKS[server.task_state]
-    return None
-
-
-def restart(server_id: str, tx: Tx) -> None:
-    """Start the flow that the server's state needs."""
-    server = _live(tx, server_id)
-    if server is None or tx.exists(FlowRow, subject=server_id):
-        return
-    lost = _lost_flow(tx, server)
-    if lost is None:
-        return
-    if lost[0] in (DELETE, DELETE_SHELVED):
-        still_there(tx, server_id)
-    flow.start(tx, lost[0], server_id, **lost[1])
 
 
 def drop_flow(subject: str, tx: Tx) -> None:

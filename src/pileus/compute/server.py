@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..core import flow
 from ..core.errors import Conflict, Forbidden, NotFound
 from ..core.resource import Resource, attr, new_uuid, now
 from ..core.types import Bool, Int, Ip, Json, Text, Uuid, When
@@ -80,6 +81,7 @@ class Server(Resource):
     hostname = attr(Text(255), sort=True)
     image_id = attr(Text(64), null=True, sort=True, wire="image_ref")
     image_properties = attr(Json(), default=dict)
+    image_min_ram = attr(Int(), null=True)
     flavor_id = attr(Text(255), sort=True, wire="instance_type_id")
     flavor = attr(Json())  # the flavor as it was at creation: later changes do not reach a server
     vcpus = attr(Int())
@@ -105,7 +107,10 @@ class Server(Resource):
     generation = attr(Int(), default=0)  # grows with every host that the server is put on
     reboots = attr(Int(), default=0)
     shelved_image = attr(Uuid(), null=True)  # what its root disk is kept in while it is shelved
-    builds = attr(Int(), default=0)  # how often it was rebuilt
+    builds = attr(Int(), default=0)  # grows with every rebuild
+    # The newest build that was asked for in vain: its host may have made it, and is not to be
+    # asked for another one by the same number.
+    builds_lost = attr(Int(), null=True)
     created_at = attr(When(), default=now, sort=True)
     updated_at = attr(When(), default=now, sort=True)
     launched_at = attr(When(), null=True, sort=True)
@@ -119,6 +124,11 @@ class Server(Resource):
         ):
             return _BUSY_STATUS[self.task_state]
         return _STATUS[self.vm_state]
+
+    @property
+    def next_build(self) -> int:
+        """The number of a build that no host has been asked for."""
+        return max(self.builds, self.builds_lost or 0) + 1
 
     @property
     def instance_name(self) -> str:
@@ -187,6 +197,12 @@ def unlocked(ctx: Context, server: Server) -> None:
     override = rule("os-lock-server:unlock:unlock_override")
     if server.locked_by and not ctx.allows(override, server.target):
         raise Conflict(f"Instance {server.id} is locked")
+
+
+def idle(ctx: Context, server: Server, verb: str) -> None:
+    """Raises Conflict while a flow changes the server, or waits for a host that it was on."""
+    if flow.find(ctx.tx, server.id) is not None:
+        raise Conflict(f"Cannot '{verb}' instance {server.id} while another change is under way")
 
 
 def hosted(server: Server) -> str:

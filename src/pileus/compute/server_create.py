@@ -226,6 +226,7 @@ def _one(
         hostname=hostname,
         image_id=order.image.id,
         image_properties=boot_image.properties(order.image),
+        image_min_ram=order.image.min_ram,
         flavor_id=order.flavor.id,
         flavor=snapshot,
         vcpus=order.flavor.vcpus,

@@ -54,16 +54,22 @@ def evacuate(ctx: Context) -> object:
 
 
 def _fenced(ctx: Context, server: Server) -> None:
-    """Raises unless somebody vouches for it that the host is dead: silence proves nothing."""
-    host = ctx.tx.get(ComputeHost, host_id(hosted(server)))
-    if host is None or host.forced_down:
-        return
-    if host.up(ctx.tx):
+    """Raises unless somebody vouches for it that its hosts are dead: silence proves nothing.
+
+    More than one may have something of its guest when it was moved, or made, in vain.
+    """
+    own = hosted(server)
+    host = ctx.tx.get(ComputeHost, host_id(own))
+    if host is not None and host.up(ctx.tx):
         raise BadRequest(f"Compute service of {server.host} is still in use.")
-    raise Conflict(
-        f"Nothing is heard of host {server.host}, but its guests may still run: turn it off, then"
-        " say so with forced_down=true on its compute service."
-    )
+    having = {row.host for row in ctx.tx.all(desired.Desired, kind=GUEST, id=server.id)}
+    for name in sorted(having | {own}):
+        host = ctx.tx.get(ComputeHost, host_id(name))
+        if host is not None and not host.forced_down and not host.up(ctx.tx):
+            raise Conflict(
+                f"Nothing is heard of host {name}, but its guests may still run: turn it off, then"
+                " say so with forced_down=true on its compute service."
+            )
 
 
 def _move(ctx: Context, server: Server, host: str, password: str) -> Migration:
@@ -88,7 +94,7 @@ def _move(ctx: Context, server: Server, host: str, password: str) -> Migration:
         **values,
         host=found.host,
         generation=server.generation + 1,
-        builds=server.builds + 1,
+        builds=server.next_build,
         admin_pass=tx.vault.seal(password),
         task_state="rebuilding",
         updated_at=tx.now,

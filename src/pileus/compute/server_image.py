@@ -10,7 +10,7 @@ from ..wire.route import Route
 from . import instance_action
 from .flows.snapshot import SNAPSHOT_FLOW
 from .quota import DEFAULTS
-from .server import Server, find, hosted, ready, unlocked
+from .server import Server, find, hosted, idle, ready, unlocked
 from .server_body import META, NAME
 
 _IMAGE = Object({"name": Field(NAME, required=True), "metadata": META})
@@ -67,6 +67,7 @@ def _ready(ctx: Context, name: str, verb: str, meta: dict[str, str]) -> Server:
     server = find(ctx, name)
     unlocked(ctx, server)
     ready(server, verb, _FROM)
+    idle(ctx, server, verb)
     hosted(server)
     most = limits(ctx.tx, "compute", server.project_id, DEFAULTS)["metadata_items"]
     if len(meta) > most >= 0:

@@ -10,7 +10,7 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action
 from .flows.interface import ATTACH, DETACH
-from .server import Server, find, hosted, ready, unlocked
+from .server import Server, find, hosted, idle, ready, unlocked
 from .server_body import TAG
 
 _FIXED = Object({"ip_address": Field(Ip(), required=True)})
@@ -97,8 +97,7 @@ def _changeable(ctx: Context, name: str, verb: str) -> Server:
     unlocked(ctx, server)
     ready(server, verb, ("active", "paused", "stopped"))
     hosted(server)
-    if flow.find(ctx.tx, server.id) is not None:
-        raise Conflict(f"Cannot '{verb}' instance {server.id} while another change is under way")
+    idle(ctx, server, verb)
     return server
 
 

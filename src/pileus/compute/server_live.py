@@ -11,7 +11,7 @@ from . import instance_action
 from .flows.live import ABORTING, LIVE
 from .host import ComputeHost, host_id
 from .migration import Migration, close
-from .server import Server, find, hosted, ready, unlocked
+from .server import Server, find, hosted, idle, ready, unlocked
 from .server_migrate import moving, target
 
 _BODY = Object(
@@ -31,6 +31,7 @@ def live_migrate(ctx: Context) -> object:
     server = find(ctx, "os-migrate-server:migrate_live")
     unlocked(ctx, server)
     ready(server, "os-migrateLive", ("active", "paused"))
+    idle(ctx, server, "os-migrateLive")
     hosted(server)
     _check(ctx, server, body)
     name = body.get("host") or ""

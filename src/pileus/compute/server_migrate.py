@@ -13,7 +13,7 @@ from .flows.move import MOVE
 from .host import ComputeHost
 from .migration import Migration, counted, end_stale, planned
 from .schedule import NoValidHost, Wish, needs, place
-from .server import Server, find, hosted, ready, unlocked
+from .server import Server, find, hosted, idle, ready, unlocked
 
 _BODY = Object({"host": Field(Text(255, 1), null=True)})
 
@@ -24,6 +24,7 @@ def migrate(ctx: Context) -> object:
     host = _host(ctx)
     unlocked(ctx, server)
     ready(server, "migrate", ("active", "stopped"))
+    idle(ctx, server, "migrate")
     hosted(server)
     if host:
         target(ctx, server, host)

@@ -12,7 +12,7 @@ from ..wire.route import Route
 from . import instance_action
 from .driver import ComputeDriver
 from .flows.power import POWER_FLOW
-from .server import GUEST_POWER, Server, find, hosted, ready, unlocked
+from .server import GUEST_POWER, Server, find, hosted, idle, ready, unlocked
 
 _REBOOT = Object({"type": Field(Enum("SOFT", "HARD", "soft", "hard"), required=True)})
 _OUTPUT = Object({"length": Field(Int(-1, strings=True), null=True)})
@@ -23,8 +23,8 @@ def _begin(
     ctx: Context, server: Server, action: str, task: str, power: str, **args: Any
 ) -> Response:
     hosted(server)
-    if server.task_state is None and flow.find(ctx.tx, server.id) is not None:
-        raise Conflict(f"Cannot '{action}' instance {server.id} while a change is under way")
+    if server.task_state is None:
+        idle(ctx, server, action)
     instance_action.begin(ctx, server, action, f"compute_{action}_instance")
     before = GUEST_POWER[server.vm_state]
     ctx.tx.change(server, task_state=task, updated_at=ctx.tx.now)

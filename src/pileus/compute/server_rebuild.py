@@ -16,7 +16,7 @@ from .host import host_id
 from .keypair import Keypair
 from .migration import shares
 from .quota import DEFAULTS
-from .server import Server, find, hosted, ready, unlocked
+from .server import Server, find, hosted, idle, ready, unlocked
 from .server_view import View
 from .spec import disks
 
@@ -42,6 +42,10 @@ _BODY = Object(
 )
 
 
+# What it was made of, until its host has thrown that away.
+_KEPT = ("image_id", "image_properties", "image_min_ram", "disks", "builds", "admin_pass")
+
+
 def rebuild(ctx: Context) -> object:
     """Start a server anew from an image. What was on its disks is lost."""
     body = _BODY.parse(ctx.inner("rebuild"), ctx.where.at("rebuild"))
@@ -51,6 +55,7 @@ def rebuild(ctx: Context) -> object:
     server = find(ctx, "servers:rebuild")
     unlocked(ctx, server)
     ready(server, "rebuild", ("active", "stopped", "error"))
+    idle(ctx, server, "rebuild")
     if server.host is None:
         raise Conflict(f"Cannot 'rebuild' instance {server.id} while it is in vm_state building")
     image = boot_image.named(ctx, str(body["imageRef"]))
@@ -59,6 +64,7 @@ def rebuild(ctx: Context) -> object:
     values = server_body.columns(body)
     _check_meta(ctx, server, values.get("meta", {}))
     power = "shutoff" if server.vm_state == "stopped" else "running"
+    before = {name: getattr(server, name) for name in _KEPT}
     instance_action.begin(ctx, server, "rebuild", "compute_rebuild_instance")
     ctx.tx.change(
         server,
@@ -66,14 +72,15 @@ def rebuild(ctx: Context) -> object:
         **_key(ctx, body),
         image_id=image.id,
         image_properties=boot_image.properties(image),
+        image_min_ram=image.min_ram,
         disks=disks(server.flavor, image.id, root_gb),
         admin_pass=ctx.tx.vault.seal(password),
-        builds=server.builds + 1,
+        builds=server.next_build,
         task_state="rebuilding",
         updated_at=ctx.tx.now,
     )
     _claim(ctx, server)
-    flow.start(ctx.tx, REBUILD, server.id, ctx.request_id, power=power)
+    flow.start(ctx.tx, REBUILD, server.id, ctx.request_id, power=power, before=before)
     shown = View(ctx, [server], "update")(server) | {"adminPass": password}
     if ctx.version >= (2, 54):
         shown["key_name"] = server.key_name

@@ -2,13 +2,14 @@
 
 import secrets
 
-from ..core import flow
+from ..core import desired, flow
 from ..core.types import Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action
+from .flows.guest import GUEST
 from .flows.rescue import RESCUE, UNRESCUE
-from .server import GUEST_POWER, find, hosted, ready, unlocked
+from .server import GUEST_POWER, find, hosted, idle, ready, unlocked
 
 _RESCUE = Object({"adminPass": Text(255), "rescue_image_ref": Text(255)})
 
@@ -20,6 +21,7 @@ def rescue(ctx: Context) -> object:
     server = find(ctx, "os-rescue")
     unlocked(ctx, server)
     ready(server, "rescue", ("active", "stopped", "error"))
+    idle(ctx, server, "rescue")
     hosted(server)
     image = boot_image.named(ctx, str(body.get("rescue_image_ref", server.image_id or "")))
     password = body.get("adminPass") or secrets.token_urlsafe(9)[:12]
@@ -31,7 +33,7 @@ def rescue(ctx: Context) -> object:
         admin_pass=ctx.tx.vault.seal(password),
         updated_at=ctx.tx.now,
     )
-    flow.turn(ctx.tx, RESCUE, server.id, ctx.request_id, image=image.id, before=before)
+    flow.start(ctx.tx, RESCUE, server.id, ctx.request_id, image=image.id, before=before)
     return Response(200, {"adminPass": password})
 
 
@@ -40,9 +42,12 @@ def unrescue(ctx: Context) -> object:
     server = find(ctx, "os-unrescue")
     unlocked(ctx, server)
     ready(server, "unrescue", ("rescued",))
+    idle(ctx, server, "unrescue")
+    row = desired.find(ctx.tx, hosted(server), GUEST, server.id)
+    now = {"disks": row.spec["disks"]} if row is not None and row.spec is not None else {}
     instance_action.begin(ctx, server, "unrescue", "compute_unrescue_instance")
     ctx.tx.change(server, task_state="unrescuing", updated_at=ctx.tx.now)
-    flow.start(ctx.tx, UNRESCUE, server.id, ctx.request_id, before="running")
+    flow.start(ctx.tx, UNRESCUE, server.id, ctx.request_id, before="running", **now)
     return Response(202)
 
 

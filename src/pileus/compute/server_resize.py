@@ -9,14 +9,14 @@ from ..core.quota import check, guard, limits
 from ..core.types import AnyOf, Enum, Field, Int, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
+from . import boot_image, instance_action
 from . import flavor as flavors
-from . import instance_action
 from .flows.move import CONFIRM_MOVE, REVERT_MOVE
 from .flows.resize import CONFIRM, RESIZE, REVERT
 from .host import host_id
 from .migration import Migration, close, counted, end_stale, open_of, planned, shares
 from .quota import DEFAULTS, usage
-from .server import Server, find, hosted, ready, unlocked
+from .server import Server, find, hosted, idle, ready, unlocked
 from .server_migrate import move
 from .spec import disks
 
@@ -37,6 +37,7 @@ def resize(ctx: Context) -> object:
     server = find(ctx, "servers:resize")
     unlocked(ctx, server)
     ready(server, "resize", ("active", "stopped"))
+    idle(ctx, server, "resize")
     host = hosted(server)
     old, new = server.flavor, _new_flavor(ctx, server, str(body["flavorRef"]))
     end_stale(ctx.tx, server.id)
@@ -75,7 +76,9 @@ def _new_flavor(ctx: Context, server: Server, ref: str) -> dict[str, Any]:
         why = "Unable to resize disk down: the ephemeral disk would shrink."
     if why:
         raise BadRequest(f"Server disk was unable to be resized because: {why}")
-    return flavors.kept(flavor)
+    new = flavors.kept(flavor)
+    boot_image.check_ram(new, server.image_min_ram)
+    return new
 
 
 def _fits(ctx: Context, server: Server, migration: Migration) -> bool:

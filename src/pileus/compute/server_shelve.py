@@ -11,7 +11,7 @@ from . import instance_action
 from .flows.shelve import OFFLOAD, SHELVE, UNSHELVE
 from .host import ComputeHost
 from .rules import rule
-from .server import GUEST_POWER, Server, find, hosted, ready, unlocked
+from .server import GUEST_POWER, Server, find, hosted, idle, ready, unlocked
 from .server_image import reserve
 
 _UNSHELVE = Object(
@@ -27,6 +27,7 @@ def shelve(ctx: Context) -> object:
     server = find(ctx, "os-shelve:shelve")
     unlocked(ctx, server)
     ready(server, "shelve", ("active", "stopped", "paused", "suspended"))
+    idle(ctx, server, "shelve")
     hosted(server)
     name = f"{server.name}-shelved"[:255]
     kind = {"image_type": "snapshot"}
@@ -45,6 +46,7 @@ def offload(ctx: Context) -> object:
     server = find(ctx, "os-shelve:shelve_offload")
     unlocked(ctx, server)
     ready(server, "shelveOffload", ("shelved",))
+    idle(ctx, server, "shelveOffload")
     instance_action.begin(ctx, server, "shelveOffload", "compute_shelve_offload_instance")
     ctx.tx.change(server, task_state="shelving_offloading", updated_at=ctx.tx.now)
     flow.start(ctx.tx, OFFLOAD, server.id, ctx.request_id)
@@ -57,6 +59,7 @@ def unshelve(ctx: Context) -> object:
     server = find(ctx, "os-shelve:unshelve")
     unlocked(ctx, server)
     ready(server, "unshelve", ("shelved", "shelved_offloaded"))
+    idle(ctx, server, "unshelve")
     if server.vm_state == "shelved" or server.shelved_image is None:
         raise Conflict(f"Cannot 'unshelve' instance {server.id} while it is being offloaded")
     _check(ctx, server, body)

@@ -12,7 +12,7 @@ from ..core.db import Tx
 from ..core.desired import Desired
 from ..core.flow import FlowRow
 from ..core.parts import Parts
-from . import repairs, standing_guests
+from . import lost, repairs, standing_guests
 from .flows.guest import GUEST
 from .host import ComputeHost
 from .instance_action import InstanceAction
@@ -55,7 +55,7 @@ def _sizes(_parts: Parts, tx: Tx) -> Iterable[Violation]:
             )
 
 
-def _carried(_parts: Parts, tx: Tx) -> Iterable[str | Violation]:
+def _carried(_parts: Parts, tx: Tx) -> Iterable[Violation]:
     busy = sa.or_(Server.task_state.is_not(None), Server.vm_state == "building")
     flows = sa.select(FlowRow.subject)
     ending = [m.server_id for m in open_ones(tx).values() if m.status in _ENDING]
@@ -65,13 +65,9 @@ def _carried(_parts: Parts, tx: Tx) -> Iterable[str | Violation]:
             f"server {server.id} is {server.vm_state}, {server.task_state}, and no flow carries"
             " that on"
         )
-        if repairs.can_restart(tx, server):
-            does = "the change is started again"
-            yield Violation(detail, does, partial(repairs.restart, server.id))
-        else:
-            yield detail
-    lost = sa.and_(FlowRow.kind.like("server.%"), FlowRow.subject.not_in(_ids()))
-    for row in tx.all(FlowRow, lost):
+        yield Violation(detail, lost.way_of(tx, server).does, partial(lost.mend, server.id))
+    of_none = sa.and_(FlowRow.kind.like("server.%"), FlowRow.subject.not_in(_ids()))
+    for row in tx.all(FlowRow, of_none):
         yield Violation(
             f"flow {row.kind} is about server {row.subject}, which has no row",
             "the flow is dropped",
@@ -159,6 +155,7 @@ def _wishes(_parts: Parts, tx: Tx) -> Iterable[str | Violation]:
             yield f"guest {guest} is wanted on host {host}, its server is on {server.host}"
     for server in servers.values():
         building = server.vm_state == "building" or server.task_state is not None
+        building = building or server.id in changing
         if server.deleted_at is None and server.host and server.id not in wanted and not building:
             detail = f"server {server.id} is on host {server.host}, which is not asked for a guest"
             if server.vm_state in _CERTAIN:

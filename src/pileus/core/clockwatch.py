@@ -55,6 +55,7 @@ class ClockWatch:
         """What holds or sleeps now does so for no longer than usual after the jump."""
         then = tx.now + by
         tx.set(FlowRow, FlowRow.wake_at > tx.now, wake_at=then)
+        tx.set(FlowRow, since=then)  # the jump was no waiting
         tx.set(FlowRow, FlowRow.lease_until > tx.now, lease_until=then + _LEASE)
         tx.set(Lease, Lease.expires_at > tx.now, expires_at=then + _LEASE)
         tx.set(Process, Process.seen_at > tx.now - _RECENT, seen_at=then)

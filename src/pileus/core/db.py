@@ -7,7 +7,7 @@ write rows: no I/O, no call to a back end.
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from . import postgres
 from .clock import Clock, RealClock
+from .crowd import Crowds
 from .durable import WalSync
 from .health import Health
 from .ids import Ids
@@ -54,9 +55,11 @@ class Tx:
         self.vault = db.vault
         self.owner = db.owner
         self.now: datetime = db.clock.now()
+        self.began = db.clock.monotonic()  # before its snapshot
         self.write = write
         self.signals: dict[tuple[str, str], None] = {}
         self.lines: set[str] = set()
+        self.crowd = ""  # the line named last, if it is of a row that everybody writes
 
     def get(self, cls: type[R], *key: object) -> R | None:
         """The row with this primary key."""
@@ -159,13 +162,17 @@ class Tx:
         """
         return self.conn.execute(statement, values)
 
-    def line(self, *name: str) -> None:
-        """Many transactions write the row of this name: should this one collide, queue for it.
+    def line(self, *name: str, own: bool = False) -> None:
+        """The row of this name is about to be written: should this collide, queue for it.
 
         SQLite has one line for all. Elsewhere the next try waits for whoever is before it, and
         then sees what they left, rather than colliding again.
+
+        own: it is one thing's own row. Where others of its kind collide too, they queue as well.
         """
-        self.lines.add("/".join(name))
+        name_of = "/".join(name)
+        self.lines.add(name_of)
+        self.crowd = "" if own else name_of
 
     def signal(self, topic: str, key: str = "") -> None:
         """Tell this process's listeners of `topic` once the transaction stands.
@@ -195,6 +202,7 @@ class Database:
         self.sqlite = url.startswith("sqlite")
         self.owner = owner or uuid.uuid4().hex
         self.health = Health()
+        self._crowds = Crowds()
         self._outward: Callable[[list[tuple[str, str]]], None] = lambda _signals: None
         self._listeners: dict[str, list[Callable[[str], None]]] = {}
         # SQLite has one writer: waiting in line here is fair and costs no polling.
@@ -203,19 +211,29 @@ class Database:
         file = self.engine.url.database if self.sqlite else None
         self._disk = WalSync(Path(file)) if file and file != ":memory:" else None
 
-    def run(self, work: Callable[[Tx], T], write: bool = True, promise: bool = True) -> T:
+    def run(
+        self,
+        work: Callable[[Tx], T],
+        write: bool = True,
+        promise: bool = True,
+        kind: str = "",
+        lines: Iterable[str] = (),
+    ) -> T:
         """Run `work` in one transaction and return what it returned.
 
         promise: whether it must survive a loss of power once this has returned. A step that is
             simply taken again after one need not wait for the disk; it never outlives a
             transaction before it. (SQLite only: other databases always promise.)
+        kind: what transactions have in common that write the same rows: where one of them
+            collided lately, this one queues (see `crowd`).
+        lines: what it is known to write (see `Tx.line`), to queue for before it begins.
 
         Raises whatever `work` raised, after rolling back; BadRequest for a query that is beyond
         the database's limits (on conditions, variables, the length of a pattern) or a value that
         it cannot hold; Unavailable when the database stays unreachable, takes no writes, or
         cannot serialise the transaction in many tries.
         """
-        patience = Patience(self.health)
+        patience = Patience(self.health, self._crowds, kind, lines)
         while True:
             try:
                 return self._once(work, write, promise, patience)
@@ -246,13 +264,16 @@ class Database:
                 try:
                     result = work(tx)
                 except BaseException:
-                    patience.lines |= tx.lines
-                    conn.rollback()
+                    patience.stood(tx.lines, tx.crowd)
+                    if self.sqlite:
+                        conn.rollback()
+                    else:
+                        postgres.undo(conn)
                     raise
                 if write:
                     self._commit(tx, promise, result)
                 else:
-                    conn.rollback()
+                    conn.commit()  # after a ROLLBACK psycopg forgets what it has prepared
         finally:
             if locked:
                 self._writer.release()
@@ -283,7 +304,10 @@ class Database:
             raise
 
     def listen(self, topic: str, call: Callable[[str], None]) -> None:
-        """Call `call(key)` after every commit that signalled `topic`; it must return at once."""
+        """Call `call(key)` after every commit that signalled `topic`; it must return at once.
+
+        An empty key says that signals may have been lost: anything may have changed.
+        """
         self._listeners.setdefault(topic, []).append(call)
 
     def deliver(self, signals: Iterable[tuple[str, str]]) -> None:
@@ -291,6 +315,10 @@ class Database:
         for topic, key in signals:
             for call in self._listeners.get(topic, ()):
                 call(key)
+
+    def missed(self, but: Collection[str] = ()) -> None:
+        """Signals may have been lost: tell all listeners, but for these topics, with no key."""
+        self.deliver([(topic, "") for topic in self._listeners if topic not in but])
 
     def outward(self, send: Callable[[list[tuple[str, str]]], None]) -> None:
         """From now on, hand the signals of this process to `send` as well."""

@@ -21,6 +21,7 @@ from .parts import Parts
 log = logging.getLogger(__name__)
 _POLL = 1.0
 _LEASE = 60.0
+_ALONE = timedelta(minutes=1)  # a flow due for so long had nobody to carry it on
 _TRIES = 8
 
 
@@ -124,6 +125,9 @@ class Engine:
                 return False
             if row.lease_until is not None and row.lease_until > tx.now:
                 return False
+            if tx.now - row.wake_at > _ALONE:
+                # While no process ran, nobody could answer either: that was not waiting.
+                self._record(tx, row, since=tx.now)
             kind = self.kinds[row.kind]
             step = kind.steps[kind.index[row.step]]
             if step.outside and (step.undo is not None or not row.undoing):
@@ -136,7 +140,7 @@ class Engine:
 
         try:
             # A step that is lost with the power is taken again.
-            more = self.db.run(work, promise=False)
+            more = self.db.run(work, promise=False, kind="flow", lines=[flows.line(subject)])
             if outside:
                 return self._call(*outside[0])
             return more
@@ -153,16 +157,20 @@ class Engine:
     def _call(self, row: FlowRow, kind: Flow, step: Step) -> bool:
         """A step outside transactions, under the lease that was just taken."""
         waiting = self._act(step, Run(row, self.parts, self.db))
-        return self.db.run(lambda tx: self._after(tx, row, kind, waiting))
+        mine = [flows.line(row.subject)]
+        return self.db.run(lambda tx: self._after(tx, row, kind, waiting), lines=mine)
 
     def _after(self, tx: Tx, row: FlowRow, kind: Flow, waiting: Wait | None) -> bool:
         """Record what the step came to; true when the flow goes on at once."""
         if waiting is not None:
+            if not row.undoing:
+                _in_time(tx, row, waiting)
             self._record(tx, row, wake_at=flows.later(tx, waiting.seconds), lease_until=None)
             return False
         at = kind.index[row.step] + (-1 if row.undoing else 1)
         if 0 <= at < len(kind.steps):
-            self._record(tx, row, step=kind.steps[at].name, tries=0, lease_until=None)
+            step = kind.steps[at].name
+            self._record(tx, row, step=step, tries=0, since=tx.now, lease_until=None)
             return True
         if row.undoing and kind.failed is not None:
             kind.failed(Run(row, self.parts, self.db, tx))
@@ -195,13 +203,14 @@ class Engine:
                 )
                 return False
             fault = problem.fault if isinstance(problem, Failed) else _fault(problem)
-            self._record(tx, row, undoing=1, tries=0, fault=fault, lease_until=None)
+            turned = {"undoing": 1, "tries": 0, "fault": fault, "since": tx.now}
+            self._record(tx, row, **turned, lease_until=None)
             return True
 
         level = logging.INFO if isinstance(problem, Failed | Refused | Busy) else logging.ERROR
         unexpected = not isinstance(problem, Failed | Refused | Busy | Broken)
         log.log(level, "flow of %s: a step failed: %s", subject, problem, exc_info=unexpected)
-        return self.db.run(work)
+        return self.db.run(work, lines=[flows.line(subject)])
 
 
 @cache
@@ -216,6 +225,14 @@ def _recording() -> sa.Update:
     c = FlowRow.table.c
     own = (c.id == sa.bindparam("own_id"), c.term == sa.bindparam("own_term"))
     return sa.update(FlowRow.table).where(*own)
+
+
+def _in_time(tx: Tx, row: FlowRow, waiting: Wait) -> None:
+    """Raises Failed once the step has been waited for longer than it may."""
+    if waiting.patience is None or flows.waited(tx, row) <= waiting.patience:
+        return
+    minutes = int(waiting.patience.total_seconds() // 60)
+    raise Failed(f"{waiting.awaited} within {minutes} minutes.", code=flows.LATE)
 
 
 def _fault(problem: Exception) -> dict[str, object]:

@@ -25,6 +25,10 @@ from .parts import Parts
 from .resource import Resource, attr, now
 from .types import Int, Json, Text, When
 
+# How long a step waits for what it has asked for, unless it says otherwise.
+PATIENCE = timedelta(minutes=15)
+LATE = 504  # the code of a fault that says: nobody answered in time
+
 
 class FlowRow(Resource):
     """A running flow. It is born with its subject's change and goes when it is finished."""
@@ -46,13 +50,21 @@ class FlowRow(Resource):
     owner = attr(Text(64), null=True)  # the process with the lease
     request_id = attr(Text(64), default="")
     created_at = attr(When(), default=now)
+    since = attr(When(), default=now, null=True)  # when its step began to be waited for
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Returned by a step that is not done: come back in `seconds`, or when woken."""
+    """Returned by a step that is not done: come back in `seconds`, or when woken.
+
+    A step that waits for longer than `patience` has failed, and `awaited` begins the sentence that
+    says why: "Host a has not turned the guest off". None waits for ever. Undoing always does: it
+    asks `Run.late` itself when to leave what it has asked for to whoever may yet do it.
+    """
 
     seconds: float
+    awaited: str = "What was asked for has not come about"
+    patience: timedelta | None = PATIENCE
 
 
 class Failed(Exception):
@@ -97,6 +109,16 @@ class Run:
     def fault(self) -> Mapping[str, Any]:
         """Why the flow is being undone."""
         return self.row.fault or {}
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the flow is being undone because nobody answered in time."""
+        return self.fault.get("code") == LATE
+
+    @property
+    def late(self) -> bool:
+        """Whether the present step, or its undoing, has been waited for longer than PATIENCE."""
+        return waited(self.tx, self.row) > PATIENCE
 
 
 Act = Callable[[Run], Wait | None]
@@ -171,8 +193,14 @@ def find(tx: Tx, subject: str) -> FlowRow | None:
     return tx.one(FlowRow, subject=subject)
 
 
+def line(subject: str) -> str:
+    """The line for the row of this subject's flow (see `Tx.line`)."""
+    return f"flow/{subject}"
+
+
 def wake(tx: Tx, subject: str) -> None:
     """Let the subject's flow look again now, if it has one and it waits."""
+    tx.line("flow", subject, own=True)
     if tx.update(_waking(), {"key": subject, "now": tx.now}):
         tx.signal("flow", subject)
 
@@ -182,6 +210,11 @@ def _waking() -> sa.Update:
     table = FlowRow.table
     mine = table.c.subject == sa.bindparam("key")
     return sa.update(table).where(mine).values(wake_at=sa.bindparam("now"))
+
+
+def waited(tx: Tx, row: FlowRow) -> timedelta:
+    """How long the flow's present step has been waited for."""
+    return tx.now - (row.since or row.created_at)
 
 
 def later(tx: Tx, seconds: float) -> Any:

@@ -85,6 +85,7 @@ class Herald:
     def _talk(self, raw: "psycopg.Connection[Any]") -> None:
         raw.add_notify_handler(self._heard)
         raw.execute(f"LISTEN {_CHANNEL}")
+        self._db.missed(_OWN)
         poll = select.poll()
         for end in (raw.fileno(), self._wake_out):
             poll.register(end, select.POLLIN)

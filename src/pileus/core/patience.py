@@ -3,9 +3,11 @@
 import logging
 import random
 import time
+from collections.abc import Iterable
 
 from sqlalchemy.exc import DBAPIError
 
+from .crowd import Crowds
 from .errors import BadRequest, NoWrites, Unavailable
 from .health import Health
 from .trouble import Trouble, trouble
@@ -25,12 +27,21 @@ class Stale(Exception):
 class Patience:
     """What has gone wrong with one transaction so far; it pauses, or raises when it is enough."""
 
-    def __init__(self, health: Health) -> None:
-        self._health = health
-        self.lines: set[str] = set()  # what the next try stands in line for
+    def __init__(
+        self, health: Health, crowds: Crowds, kind: str = "", lines: Iterable[str] = ()
+    ) -> None:
+        """lines: what the first try stands in line for, with what its kind collided at lately."""
+        self._health, self._crowds, self._kind = health, crowds, kind
+        self.lines = {*lines, *crowds.of(kind)}  # what the next try stands in line for
+        self._crowd = ""
         self._tries = self._clashes = 0
         self._clash = ""
         self._lost_at: float | None = None
+
+    def stood(self, lines: Iterable[str], crowd: str) -> None:
+        """A try has failed that named these lines, `crowd` as the last one."""
+        self.lines.update(lines)
+        self._crowd = crowd
 
     def met(self, problem: DBAPIError, server: bool) -> None:
         """Pause where another try may help, else raise.
@@ -66,6 +77,8 @@ class Patience:
     def again(self, reason: Exception) -> None:
         """The transaction collided with another: pause. Raises Unavailable after many tries."""
         self._tries += 1
+        if self._kind and self._crowd:
+            self._crowds.met(self._kind, self._crowd)
         log.info("transaction is run again: %s", reason)
         if self._tries >= _TRIES:
             raise busy(reason) from reason

@@ -1,5 +1,6 @@
 """What is PostgreSQL's own: its engine, standing in line, and whether a lost commit came about."""
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,8 +8,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import sqlalchemy as sa
-
-from .trouble import Trouble, trouble
 
 log = logging.getLogger(__name__)
 # A process that is stopped in the middle of a transaction must not hold up the others for long.
@@ -18,10 +17,14 @@ _OPTIONS = (
 )
 _LEVEL: Final = "REPEATABLE READ"
 _PREPARED = 500  # statements that a connection keeps prepared
+# What libpq calls a transaction that is open, a command that was done, a result with rows.
+_OPEN, _DONE, _TUPLES = (2, 3), 1, 2
 
 
 def engine(url: str, json: Mapping[str, Any]) -> sa.Engine:
     """An engine whose transactions see one moment (REPEATABLE READ) and never lose an update."""
+    from .cursor import Cursor  # the driver is there only where it is wanted
+
     made = sa.create_engine(
         url,
         pool_size=16,
@@ -33,6 +36,7 @@ def engine(url: str, json: Mapping[str, Any]) -> sa.Engine:
         connect_args={
             "options": _OPTIONS,
             "application_name": "pileus",
+            "cursor_factory": Cursor,
             "connect_timeout": 5,
             # A host that has gone without a word is noticed within half a minute.
             "keepalives_idle": 10,
@@ -45,6 +49,7 @@ def engine(url: str, json: Mapping[str, Any]) -> sa.Engine:
     @sa.event.listens_for(made, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.prepared_max = _PREPARED
+        connection.prepare_threshold = 1
 
     return made
 
@@ -56,28 +61,42 @@ def in_line(conn: sa.Connection, names: Iterable[str]) -> Iterator[None]:
     Whoever stands in line sees what the one before has committed. A lock that is not to be had in
     time is done without: it only saves tries.
     """
-    conn.execution_options(isolation_level="AUTOCOMMIT")
-    try:
-        for number in sorted({_number(name) for name in names}):
-            conn.exec_driver_sql(f"SELECT pg_advisory_lock({number})")
-    except sa.exc.DBAPIError as problem:
-        if trouble(problem) is not Trouble.AGAIN:
-            raise
-    conn.commit()
-    conn.execution_options(isolation_level=_LEVEL)
+    # One trip for all, past SQLAlchemy, which would open the transaction first. Locks that were
+    # had before a failure stay.
+    raw: Any = conn.connection.driver_connection
+    locks = ",".join(f"pg_advisory_lock({n})" for n in sorted({_number(name) for name in names}))
+    begin = f"BEGIN; SELECT {locks}; COMMIT; BEGIN ISOLATION LEVEL {_LEVEL}"
+    with contextlib.suppress(raw.Error):  # the statements that follow meet the same
+        if raw.pgconn.exec_(begin.encode()).status != _DONE:
+            raw.pgconn.exec_(b"ROLLBACK")
     try:
         yield
     finally:
         # A connection that broke has lost its locks with itself.
         if not conn.invalidated:
-            try:
-                conn.rollback()
-                conn.execution_options(isolation_level="AUTOCOMMIT")
-                conn.exec_driver_sql("SELECT pg_advisory_unlock_all()")
-                conn.commit()
-            except sa.exc.DBAPIError as problem:
-                log.info("a connection with locks is thrown away: %s", problem.orig)
-                conn.invalidate()
+            undo(conn)
+            _let_go(conn)
+
+
+def _let_go(conn: sa.Connection) -> None:
+    raw: Any = conn.connection.driver_connection
+    try:
+        done = raw.pgconn.exec_(b"SELECT pg_advisory_unlock_all()").status == _TUPLES
+    except raw.Error:
+        done = False
+    if not done:
+        log.info("a connection with locks is thrown away")
+        conn.invalidate()
+
+
+def undo(conn: sa.Connection) -> None:
+    """Roll back without psycopg, which would forget the prepared statements with it."""
+    if not conn.invalidated:
+        raw: Any = conn.connection.driver_connection
+        with contextlib.suppress(raw.Error):
+            if raw.pgconn.transaction_status in _OPEN:
+                raw.pgconn.exec_(b"ROLLBACK")
+    conn.rollback()
 
 
 @contextmanager

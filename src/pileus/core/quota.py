@@ -48,6 +48,8 @@ def limits(tx: Tx, service: str, project_id: str, defaults: Mapping[str, int]) -
 
 def guard(tx: Tx, project_id: str) -> None:
     """Put this transaction behind every other that claims for the project. Call before counting."""
+    if f"project/{project_id}" in tx.lines:
+        return  # this transaction is past it
     tx.line("project", project_id)
     if not tx.increase(QuotaGuard, "touched", project_id=project_id):
         tx.add(QuotaGuard(project_id=project_id))

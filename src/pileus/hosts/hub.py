@@ -133,9 +133,9 @@ class Hub:
     # What has changed goes out.
 
     def wake(self, host: str) -> None:
-        """Something about this host has changed."""
-        if host in self.sessions:
-            self._dirty[host] = None
+        """Something about this host has changed; without a name, about any host."""
+        if host in self.sessions or not host:
+            self._dirty |= dict.fromkeys([host] if host else self.sessions)
             self._work.set()
 
     async def _feed(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 import sqlalchemy as sa
 
-from ..core import desired
+from ..core import desired, flow
 from ..core.db import Database, Tx
 from ..core.desired import Report
 from ..core.errors import Unavailable
@@ -106,7 +106,8 @@ class Intake:
             return stale
 
         # Lost with the power, they are told again: an agent tells everything to a new session.
-        return self._db.run(work, promise=False)
+        flows = [flow.line(report.id) for _, reports in batch for report in reports.items]
+        return self._db.run(work, promise=False, kind="report", lines=flows)
 
     def _note(self, tx: Tx, host: str, report: Report) -> None:
         row = desired.find(tx, host, report.kind, report.id)

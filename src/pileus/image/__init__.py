@@ -7,7 +7,7 @@ from ..core.flow import Flow
 from ..core.parts import Parts
 from .formats import Unsafe
 from .local import add_local, bootable, clear, content, disk_format, exists, names
-from .made import destroy, forget, owned, receive, reserve, wants
+from .made import destroy, forget, owned, receive, reserve, unfinished, wants
 from .mend import INVARIANTS, loops
 from .rows import Image
 from .samples import samples
@@ -44,5 +44,6 @@ __all__ = [
     "receive",
     "reserve",
     "samples",
+    "unfinished",
     "wants",
 ]

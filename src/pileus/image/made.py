@@ -88,3 +88,9 @@ def owned(tx: Tx, owner: str, properties: Mapping[str, str]) -> list[Image]:
     """A project's images with all of these properties, the newest first."""
     rows = tx.all(Image, owner=owner, order=[Image.created_at.desc(), Image.id])
     return [row for row in rows if properties.items() <= row.properties.items()]
+
+
+def unfinished(tx: Tx, properties: Mapping[str, str]) -> list[Image]:
+    """The images with all of these properties that have no bytes yet."""
+    rows = tx.all(Image, Image.status.not_in(STORED))
+    return [row for row in rows if properties.items() <= row.properties.items()]

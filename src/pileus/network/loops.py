@@ -1,7 +1,7 @@
 """The loop that tells the data plane what has changed, and believes what it says of ports."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -23,7 +23,7 @@ _PERIOD = 5.0  # seconds between looks when nothing nudges
 _RESYNC = 300.0  # seconds between comparisons of everything
 _RESYNC_TOLD = 2.0  # and at least this many when the data plane says that it has changed
 
-Ports = Mapping[str, tuple[str, str]]  # id → host and status
+Ports = Mapping[str, tuple[str, str, str]]  # id → host, status and server
 
 
 class Translation:
@@ -78,25 +78,30 @@ class Translation:
             moment, moved = self.driver.moved(self._moment)
             if moved is None:
                 self._up = None
-        changes, bound = self.db.read(self._look)
+        changes, bound = self.db.read(partial(self._look, moved=moved or ()))
         told = self._tell(changes)
         if len(changes) == _BATCH == len(told):
             self.db.run(partial(_told, changes=told), promise=False)
             return True
-        up, moved = self._moved(bound, moved)
-        first, *rest = [*chunks(sorted(moved))] or [[]]
+        up, differing = self._differing(bound, moved)
+        first, *rest = [*chunks(sorted(differing))] or [[]]
+        # Lost with the power, the same is told and noted again.
         if told or first:
-            # Lost with the power, the same is told and noted again.
-            self.db.run(partial(_told, changes=told, port_ids=first, up=up), promise=False)
+            work = partial(_told, changes=told, port_ids=first, up=up)
+            self.db.run(work, promise=False, kind="topology", lines=_lines(bound, first))
         for batch in rest:
-            self.db.run(partial(_note, port_ids=batch, up=up), promise=False)
+            note = partial(_note, port_ids=batch, up=up)
+            self.db.run(note, promise=False, lines=_lines(bound, batch))
         self._up, self._moment = up, moment
         return False
 
-    def _look(self, tx: Tx) -> tuple[list[Change], Ports]:
-        """What is to be told, and the ports on hosts: those that wait, or all at a first look."""
+    def _look(self, tx: Tx, moved: Collection[str]) -> tuple[list[Change], Ports]:
+        """What is to be told, and guests' ports: those that wait or moved; all at a first look."""
         changes = translate(tx, topology.dirty(tx, _BATCH))
-        return changes, _bound_ports(tx, whole=self._up is None)
+        ports = _bound_ports(tx, whole=self._up is None)
+        for batch in chunks(sorted(set(moved) - ports.keys())):
+            ports |= _rows(tx.execute(_moved(), {"ids": batch}))
+        return changes, ports
 
     def _tell(self, changes: Sequence[Change]) -> Sequence[Change]:
         """Those of the changes that the data plane has taken."""
@@ -121,14 +126,14 @@ class Translation:
                 self._refused[change.key] = change.revision
         return told
 
-    def _moved(
+    def _differing(
         self, bound: Ports, moved: Collection[str] | None
     ) -> tuple[Mapping[str, str], set[str]]:
         """Which ports are up where, and those whose rows may say otherwise."""
         before = self._up
         if isinstance(self.driver, PortNews) and moved is not None and before is not None:
-            up = self.driver.where({*moved, *bound})
-            return up, _differing(bound, up) | set(moved)
+            up = self.driver.where(bound)
+            return up, _differing(bound, up)
         up = dict(self.driver.ports_up())
         changed = _differing(bound, up)
         if before is not None and up != before:
@@ -136,16 +141,25 @@ class Translation:
         return up, changed
 
 
-def _bound_ports(tx: Tx, whole: bool) -> Ports:
-    """Host and status of ports of guests on hosts; only of those that wait, unless `whole`."""
-    return {port_id: (host, status) for port_id, host, status in tx.execute(_bound(whole))}
+def _bound_ports(tx: Tx, whole: bool) -> dict[str, tuple[str, str, str]]:
+    """Ports of guests on hosts; only those that wait, unless `whole`."""
+    return _rows(tx.execute(_bound(whole)))
+
+
+def _rows(found: Iterable[Any]) -> dict[str, tuple[str, str, str]]:
+    return {port_id: (host, status, server) for port_id, host, status, server in found}
+
+
+def _lines(ports: Ports, some: Iterable[str]) -> list[str]:
+    """What stands in line for the flows that these ports' servers may have."""
+    return [flow.line(ports[port_id][2]) for port_id in some if port_id in ports]
 
 
 def _differing(ports: Ports, up: Mapping[str, str]) -> set[str]:
     """Ports whose rows say otherwise than `up`."""
     return {
         port_id
-        for port_id, (host, status) in ports.items()
+        for port_id, (host, status, _) in ports.items()
         if (up.get(port_id) == host) != (status == "ACTIVE")
     }
 
@@ -155,7 +169,15 @@ def _bound(whole: bool) -> "sa.Select[Any]":
     table = Port.table.c
     # A range rather than "not empty", so that an index finds them.
     waiting = [table.host > ""] if whole else [table.status == "DOWN", table.host > ""]
-    return sa.select(table.id, table.host, table.status).where(of_guests(), *waiting)
+    columns = (table.id, table.host, table.status, table.device_id)
+    return sa.select(*columns).where(of_guests(), *waiting)
+
+
+@cache
+def _moved() -> "sa.Select[Any]":
+    table = Port.table.c
+    query = sa.select(table.id, table.host, table.status, table.device_id)
+    return query.where(of_guests(), table.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 def _note(tx: Tx, port_ids: Sequence[str], up: Mapping[str, str]) -> None:

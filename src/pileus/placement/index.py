@@ -31,8 +31,10 @@ class Index:
     def __init__(self, db: Database) -> None:
         self._clock: Clock = db.clock
         self._lock = threading.Lock()
-        self._changed: set[str] = set()
-        self._read: float | None = None
+        self._changed: dict[str, float] = {}  # provider → when it was said to have changed
+        self._all_changed = float("-inf")  # when everything was
+        self._noting = threading.Lock()  # held for a moment only
+        self._read = float("-inf")
         self._ids: list[str] = []
         self._at: dict[str, int] = {}
         self._tables: dict[str, np.ndarray[Any, Any]] = {}
@@ -40,10 +42,12 @@ class Index:
 
     def changed(self, provider_id: str = "") -> None:
         """This provider has changed; without a name, everything may have."""
-        if provider_id:
-            self._changed.add(provider_id)
-        else:
-            self._read = None
+        now = self._clock.monotonic()
+        with self._noting:
+            if provider_id:
+                self._changed[provider_id] = now
+            else:
+                self._all_changed = now
 
     def fitting(self, tx: Tx, resources: Mapping[str, int], weigh: str) -> Iterator[str]:
         """Providers that may have room for all of this, the one with most `weigh` free first."""
@@ -61,19 +65,22 @@ class Index:
         return _best(ids, weights)
 
     def _refresh(self, tx: Tx) -> None:
-        now = self._clock.monotonic()
         own = {key for topic, key in tx.signals if topic == TOPIC and key}
-        changed, self._changed = self._changed | own, set()
-        if self._read is None or now - self._read > _AGE or not changed <= self._at.keys():
+        with self._noting:
+            changed = own | self._changed.keys()
+            # A transaction may not see what was committed since it began, and its own may be
+            # undone: both are read again by the next.
+            later = {one: at for one, at in self._changed.items() if at > tx.began}
+            self._changed = later | dict.fromkeys(own, tx.began)
+            stale = self._read < self._all_changed or tx.began - self._read > _AGE
+        if stale or not changed <= self._at.keys():
             self._fill(tx)
-            self._read = now
+            self._read = tx.began
         elif changed:
             for table in self._tables.values():
                 table[_FREE, [self._at[one] for one in changed]] = -float("inf")
             for some in chunks(sorted(changed)):
                 self._note(tx.execute(_stock(some=True), {"ids": some}))
-        # What this transaction has written may yet be undone.
-        self._changed |= own
 
     def _fill(self, tx: Tx) -> None:
         self._ids = list(tx.execute(_roots()).scalars())

@@ -134,7 +134,8 @@ class Dispatcher:
             return route.handler(context)
 
         try:
-            return self._parts[Database].run(work, write=route.writes)
+            kind = route.handler.__qualname__
+            return self._parts[Database].run(work, write=route.writes, kind=kind)
         except IntegrityError as clash:
             # Two requests raced for what may exist once; the loser's transaction left nothing.
             log.info("a request lost a race: %s", clash.orig)

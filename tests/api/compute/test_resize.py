@@ -7,6 +7,7 @@ import pytest
 from tests.cloud import Client, Cloud
 
 from .conftest import Compute
+from .test_rebuild import _other_image
 
 _BIGGER, _SMALLER_DISK = "2", "1"  # m1.small has 20 GB, m1.tiny 1 GB
 
@@ -189,3 +190,17 @@ def test_migrations_come_in_pages(compute: Compute, cloud: Cloud) -> None:
     assert unknown.status_code == 400
     for server_id in servers:
         compute.remove(server_id)
+
+
+def test_a_flavor_with_less_memory_than_the_image_needs_is_a_400(
+    compute: Compute, cloud: Cloud
+) -> None:
+    needs = _other_image(cloud, min_ram=256)
+    server_id = compute.boot("hungry", imageRef=needs, flavorRef="1")
+
+    answer = compute.act(server_id, resize={"flavorRef": "42"})
+
+    assert answer.status_code == 400
+    message = answer.json()["badRequest"]["message"]
+    assert message.startswith("Flavor's memory is too small for requested image")
+    compute.remove(server_id)

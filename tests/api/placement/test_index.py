@@ -95,3 +95,18 @@ def test_what_another_process_did_is_seen_later(
 
     assert db.read(lambda tx: _room(tx, index)) == ["c", "a"]
     other.close()
+
+
+def test_a_transaction_that_began_before_a_change_does_not_hide_it(
+    db: Database, index: Index, clock: ManualClock
+) -> None:
+    def work(tx: Tx) -> None:
+        _room(tx, index)  # its snapshot is taken
+        clock.advance(1)
+        db.run(lambda other: _take(other, "one", "b", 25))
+        _room(tx, index)
+
+    db.read(work)
+    clock.advance(1)
+
+    assert db.read(lambda tx: _room(tx, index)) == ["c", "a", "b"]

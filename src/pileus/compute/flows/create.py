@@ -8,8 +8,8 @@ from .. import instance_action
 from ..schedule import NoValidHost, place, wish_of
 from ..server import Server
 from ..spec import guest_spec
-from .ending import fail, powered
-from .guest import GUEST, POLL, check, host_of, no_guest_yet, no_ports_yet, server_of, withdrawn
+from .ending import fail, held_up, powered
+from .guest import GUEST, POLL, check, host_of, no_ports_yet, not_yet, server_of, still_there
 
 _ATTEMPTS = 3
 
@@ -29,12 +29,18 @@ def boot(run: Run) -> Wait | None:
         return Wait(POLL)
     state = desired.answer(row)
     if state is None:
-        return no_guest_yet(run, host)
+        return not_yet(host, "made the guest")
     check(state, "running", f"Build of instance {server.id} aborted", host)
     if not network.ports_ready(tx, server.id):
-        return no_ports_yet(run)
+        return no_ports_yet()
     powered(run, server, "running", launched_at=tx.now)
     return None
+
+
+def unmade(run: Run) -> Wait | None:
+    """Undo `boot`: wait until no host has anything of the guest."""
+    tx, server = run.tx, server_of(run)
+    return held_up(run, server, str(server.host)) if still_there(tx, server.id) else None
 
 
 def elsewhere(run: Run) -> Wait | None:
@@ -43,6 +49,11 @@ def elsewhere(run: Run) -> Wait | None:
     tried = [*run.args.get("tried", []), server.host]
     placement.release(tx, server.id)
     network.unbind_ports(tx, server.id)
+    if server.vm_state == "error":
+        # Its owner has been told so, and has perhaps made another one.
+        network.release_ports(tx, server.id)
+        tx.change(server, host=None, updated_at=tx.now)
+        return None
     why = str(run.fault.get("message", ""))
     if len(tried) < _ATTEMPTS:
         try:
@@ -66,4 +77,4 @@ def _move(run: Run, server: Server, tried: list[str | None]) -> None:
     tx.change(server, host=host.host, generation=server.generation + 1)
 
 
-CREATE = Flow("server.create", Step(boot, undo=withdrawn), failed=elsewhere)
+CREATE = Flow("server.create", Step(boot, undo=unmade), failed=elsewhere)

@@ -12,7 +12,8 @@ from .snapshot import drop_image
 def remove(run: Run) -> Wait | None:
     """Wait until no host has the guest; then give back what it holds, and mark the row deleted."""
     if still_there(run.tx, run.subject):
-        return Wait(POLL)
+        # Only its host can say that it is gone, unless that host is fenced.
+        return Wait(POLL, patience=None)
     tx, server = run.tx, server_of(run)
     migration = open_of(tx, server.id)
     if migration is not None:

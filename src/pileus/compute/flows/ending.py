@@ -1,13 +1,14 @@
 """How a flow leaves its server: changed, as it was, or in ERROR; and its action with it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...core import desired
 from ...core.db import Tx
-from ...core.flow import Run
+from ...core.flow import Run, Wait
 from .. import instance_action
 from ..server import POWER, Server
-from .guest import GUEST, problem_of
+from .guest import GUEST, POLL, given_up, problem_of
 
 _VM_STATE = {
     "running": "active",
@@ -29,25 +30,53 @@ def powered(run: Run, server: Server, power: str, **values: Any) -> None:
     succeeded(run, server, vm_state=state, power_state=POWER[power], fault=None, **values)
 
 
-def unchanged(run: Run, server: Server) -> None:
-    """The server goes on as it was; its action says why."""
-    run.tx.change(server, task_state=None, updated_at=run.tx.now)
+def unchanged(run: Run, server: Server, **values: Any) -> None:
+    """The server goes on as it was, with these values; its action says why."""
+    run.tx.change(server, task_state=None, updated_at=run.tx.now, **values)
     action_failed(run, server)
+
+
+def held_up(run: Run, server: Server, host: str) -> Wait:
+    """Wait for as long as it takes until the host says that it has nothing of the guest any more.
+
+    Nothing else makes sure that the guest does not run twice. When nothing has been heard for too
+    long, the server is in ERROR until the host is back, or was fenced.
+    """
+    told = server.vm_state == "error" and server.task_state is None
+    if given_up(run, host) and not told:
+        why = f"Host {host} does not say that it has removed the guest."
+        broken_by(run, server, " ".join(filter(None, (_why(run)[0], why))))
+    return Wait(POLL, patience=None)
 
 
 def broken(run: Run, server: Server) -> None:
     """The server is in ERROR; it and its action say why."""
-    fail(run.tx, server, *_why(run))
-    action_failed(run, server)
+    broken_by(run, server, *_why(run))
 
 
-def unchanged_or_broken(run: Run, server: Server, host: str | None, power: str) -> None:
-    """The server goes on as it was if its guest on this host is powered so, else it is in ERROR."""
-    state = host and desired.settled(run.tx, host, GUEST, server.id)
-    if not state or problem_of(state, power):
+def broken_by(run: Run, server: Server, message: str, details: str = "") -> None:
+    """The same for another reason than that which has turned the flow round."""
+    fail(run.tx, server, message, details)
+    instance_action.finish(run.tx, server, run.row.request_id, message, details)
+
+
+def unchanged_or_broken(
+    run: Run, server: Server, host: str | None, power: str, **values: Any
+) -> None:
+    """The server goes on as it was, with these values, or is in ERROR.
+
+    It goes on if its guest on this host is powered so; or is asked to be, of a host that says
+    nothing: then it is as every server of that host.
+    """
+    row = desired.find(run.tx, host, GUEST, server.id) if host else None
+    found: Mapping[str, Any] = {}
+    if row is not None and row.spec is not None:
+        state = desired.answer(row)
+        found = row.spec if state is None else state
+    if problem_of(found, power):
         broken(run, server)
     else:
-        unchanged(run, server)
+        unchanged(run, server, **values)
 
 
 def action_failed(run: Run, server: Server) -> None:

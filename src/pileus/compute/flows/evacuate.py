@@ -10,7 +10,7 @@ from ...core.flow import Flow, Run, Step, Wait
 from ..migration import close
 from ..spec import guest_spec
 from .ending import broken, powered
-from .guest import check, no_guest_yet, no_ports_yet, server_of, wanted_of
+from .guest import asked_to_be_off, check, no_ports_yet, not_yet, server_of, wanted_of
 from .resize import migration_of
 
 
@@ -20,10 +20,10 @@ def build(run: Run) -> Wait | None:
     host, power = migration.dest_host, run.args["power"]
     state = wanted_of(tx, host, server.id, guest_spec(tx, server) | {"power": power})
     if state is None:
-        return no_guest_yet(run, host)
+        return not_yet(host, "made the guest")
     check(state, power, f"Evacuation of instance {server.id} failed", host)
     if power == "running" and not network.ports_ready(tx, server.id):
-        return no_ports_yet(run)
+        return no_ports_yet()
     close(tx, migration, "done")
     powered(run, server, power, launched_at=tx.now)
     return None
@@ -31,8 +31,10 @@ def build(run: Run) -> Wait | None:
 
 def not_built(run: Run) -> Wait | None:
     """The server is on its new host and in ERROR: it can be rebuilt there, or evacuated again."""
+    server = server_of(run)
     close(run.tx, migration_of(run), "failed")
-    broken(run, server_of(run))
+    asked_to_be_off(run, server)
+    broken(run, server)
     return None
 
 

@@ -6,14 +6,15 @@ from typing import Any
 
 from ...core import desired
 from ...core.db import Tx
-from ...core.flow import Failed, Run, Wait
+from ...core.flow import PATIENCE, Failed, Run, Wait
 from ..host import ComputeHost, host_id
 from ..server import Server
 
 GUEST = "guest"
 # A report wakes the flow at once: these are for the case that a wake-up gets lost.
 POLL, PORTS_POLL = 20.0, 0.5
-_PATIENCE = timedelta(minutes=15)
+# How long disks and images may travel while their host is heard of.
+_JOURNEY = timedelta(hours=24)
 
 
 def server_of(run: Run) -> Server:
@@ -60,28 +61,48 @@ def asked(run: Run, server: Server, **changes: Any) -> str | None:
 
 
 def asked_back(run: Run, server: Server, **changes: Any) -> Wait | None:
-    """Undo: ask for the guest so changed, if there is one, and wait for whatever its host says."""
+    """Undo: ask for the guest so changed, if there is one, and wait for whatever its host says.
+
+    A host that says nothing stays asked: it will make it so when it is back.
+    """
     row = server.host and desired.find(run.tx, server.host, GUEST, server.id)
     if not row or row.spec is None:
         return None
-    return Wait(POLL) if asked(run, server, **changes) is None else None
+    waits = asked(run, server, **changes) is None and not given_up(run, row.host)
+    return Wait(POLL) if waits else None
 
 
-def no_guest_yet(run: Run, host: str) -> Wait:
-    """Wait for the host's answer. Raises Failed once that has taken too long."""
-    return _longer(run, POLL, f"Host {host} has not made the guest in {_PATIENCE}.")
+def given_up(run: Run, host: str) -> bool:
+    """Whether an undoing need not wait for this host: it is away, or has had its time."""
+    row = run.tx.get(ComputeHost, host_id(host))
+    return run.late or row is None or not row.up(run.tx)
 
 
-def no_ports_yet(run: Run) -> Wait:
-    """Wait for the server's ports. Raises Failed once that has taken too long."""
-    problem = "Virtual Interface creation failed: the ports did not come up."
-    return _longer(run, PORTS_POLL, problem)
+def asked_to_be_off(run: Run, server: Server) -> None:
+    """What the host was asked for in vain it may do when it is back, but not run it."""
+    row = server.host and desired.find(run.tx, server.host, GUEST, server.id)
+    if row and row.spec is not None and desired.answer(row) is None:
+        desired.put(run.tx, row.host, GUEST, server.id, {**row.spec, "power": "shutoff"})
 
 
-def _longer(run: Run, seconds: float, problem: str) -> Wait:
-    if run.tx.now - run.row.created_at > _PATIENCE:
-        raise Failed(problem)
-    return Wait(seconds)
+def not_yet(host: str, what: str) -> Wait:
+    """Wait for the host's answer, which fails the step when it takes too long.
+
+    what: what it has not done, as in "turned the guest off".
+    """
+    return Wait(POLL, f"Host {host} has not {what}")
+
+
+def not_there_yet(run: Run, host: str, what: str) -> Wait:
+    """The same of bytes on their way: as long as they take, while the host is heard of."""
+    row = run.tx.get(ComputeHost, host_id(host))
+    heard = row is not None and run.tx.now - row.last_seen < PATIENCE
+    return Wait(POLL, f"Host {host} has not {what}", _JOURNEY if heard else PATIENCE)
+
+
+def no_ports_yet() -> Wait:
+    """Wait for the server's ports, which fails the step when it takes too long."""
+    return Wait(PORTS_POLL, "Virtual Interface creation failed: the ports did not come up")
 
 
 def problem_of(state: Mapping[str, Any], power: str) -> str:
@@ -114,11 +135,6 @@ def still_there(tx: Tx, server_id: str) -> bool:
         if row.spec is not None:
             desired.withdraw(tx, row.host, GUEST, server_id)
     return any(_standing_on(tx, row.host) for row in rows)
-
-
-def withdrawn(run: Run) -> Wait | None:
-    """Undo whatever made a guest: ask every host to remove it, and wait until it is gone."""
-    return Wait(POLL) if still_there(run.tx, run.subject) else None
 
 
 def _standing_on(tx: Tx, host: str) -> bool:

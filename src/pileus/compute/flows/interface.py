@@ -9,7 +9,7 @@ from .. import instance_action
 from ..server import Server
 from ..spec import nics
 from .ending import action_failed
-from .guest import GUEST, POLL, server_of
+from .guest import GUEST, POLL, given_up, not_yet, server_of
 
 
 def _asked(run: Run, server: Server, wanted: list[dict[str, Any]]) -> str | None:
@@ -31,7 +31,7 @@ def plugged(run: Run) -> Wait | None:
     server = server_of(run)
     problem = _asked(run, server, nics(run.tx, server))
     if problem is None:
-        return Wait(POLL)
+        return not_yet(str(server.host), "attached the interface")
     if problem:
         raise Failed(f"Failed to attach network adapter device to {server.id}", problem)
     instance_action.finish(run.tx, server, run.row.request_id)
@@ -41,7 +41,8 @@ def plugged(run: Run) -> Wait | None:
 def unplugged(run: Run) -> Wait | None:
     """Undo `plugged`: wait until the host has answered for the guest without it."""
     server = server_of(run)
-    return Wait(POLL) if _asked(run, server, _without(run, server)) is None else None
+    waits = _asked(run, server, _without(run, server)) is None
+    return Wait(POLL) if waits and not given_up(run, str(server.host)) else None
 
 
 def not_attached(run: Run) -> Wait | None:
@@ -57,7 +58,7 @@ def unplug(run: Run) -> Wait | None:
     server = server_of(run)
     problem = _asked(run, server, _without(run, server))
     if problem is None:
-        return Wait(POLL)
+        return not_yet(str(server.host), "detached the interface")
     if problem:
         raise Failed(f"Failed to detach network adapter device from {server.id}", problem)
     network.release_one(run.tx, server.id, run.args["port"])

@@ -19,8 +19,10 @@ from .ending import succeeded, unchanged_or_broken
 from .guest import (
     GUEST,
     POLL,
-    PORTS_POLL,
     gone_from,
+    no_ports_yet,
+    not_there_yet,
+    not_yet,
     problem_of,
     server_of,
     spec_on,
@@ -41,7 +43,7 @@ def offer(run: Run) -> Wait | None:
     spec |= {"offer": secret_of(tx, migration), "live": True}
     state = wanted_of(tx, source, server.id, spec)
     if state is None:
-        return Wait(POLL)
+        return not_yet(source, "offered the guest")
     check_of(server, source, state, WANTED[migration.old_vm_state])
     if migration.status == "preparing":
         close(tx, migration, "running")
@@ -68,7 +70,8 @@ def receive(run: Run) -> Wait | None:
     if state is None:
         if migration.status == ABORTING:
             _take_back(tx, server, migration)
-        return Wait(POLL)
+            return not_yet(migration.source_host, "said whether it still has the guest")
+        return not_there_yet(run, target, "taken the guest over")
     check_of(server, target, state, power)
     # Not before: until then the guest and its ports are where they were.
     network.bind_ports(tx, server.id, target)
@@ -93,12 +96,15 @@ def _take_back(tx: Tx, server: Server, migration: Migration) -> None:
 
 
 def let_go(run: Run) -> Wait | None:
-    """Wait until the first host has nothing left of it, and the ports are up on the second."""
+    """Wait until the first host has nothing left of it, and the ports are up on the second.
+
+    Not for ever: the guest runs here, and the first host has said that it never will there again.
+    """
     tx, server, migration = run.tx, server_of(run), migration_of(run)
-    if not gone_from(tx, server.id, migration.source_host):
+    if not gone_from(tx, server.id, migration.source_host) and not run.late:
         return Wait(POLL)
-    if not network.ports_ready(tx, server.id):
-        return Wait(PORTS_POLL)
+    if not network.ports_ready(tx, server.id) and not run.late:
+        return no_ports_yet()
     placement.release(tx, server.id, host_id(migration.source_host))
     settle(tx, server, migration, "completed")
     arrived_for_good(tx, server, migration)
@@ -113,7 +119,8 @@ def not_handed(run: Run) -> Wait | None:
     placement.release(tx, server.id, host_id(migration.dest_host))
     settle(tx, server, migration, status)
     power = WANTED[migration.old_vm_state]
-    unchanged_or_broken(run, server, migration.source_host, power)
+    as_before = {"vm_state": migration.old_vm_state, "fault": None}
+    unchanged_or_broken(run, server, migration.source_host, power, **as_before)
     return None
 
 

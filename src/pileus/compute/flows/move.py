@@ -17,14 +17,17 @@ from ..host import host_id
 from ..migration import Migration, close, settle
 from ..server import POWER, SHUTDOWN, Server
 from ..spec import guest_spec
-from .ending import broken, succeeded, unchanged_or_broken
+from .ending import broken, held_up, succeeded, unchanged_or_broken
 from .guest import (
     GUEST,
     POLL,
-    PORTS_POLL,
+    asked_to_be_off,
     check,
+    given_up,
     gone_from,
     no_ports_yet,
+    not_there_yet,
+    not_yet,
     server_of,
     spec_on,
     wanted_of,
@@ -43,11 +46,11 @@ def leave(run: Run) -> Wait | None:
         spec["power"] = "shutoff"
         state = wanted_of(tx, source, server.id, spec)
         if state is None:
-            return Wait(POLL)
+            return not_yet(source, "turned the guest off")
         check_of(server, source, state, "shutoff")
     state = wanted_of(tx, source, server.id, spec | {"nics": [], "offer": secret_of(tx, migration)})
     if state is None:
-        return Wait(POLL)
+        return not_yet(source, "offered the disks")
     check_of(server, source, state, "shutoff")
     return None
 
@@ -61,11 +64,15 @@ def stay(run: Run) -> Wait | None:
     if "offer" in row.spec:
         tx.change(server, generation=server.generation + 1)
     spec = guest_spec(tx, server) | {"power": WANTED[migration.old_vm_state]}
-    return Wait(POLL) if wanted_of(tx, migration.source_host, server.id, spec) is None else None
+    waits = wanted_of(tx, migration.source_host, server.id, spec) is None
+    return Wait(POLL) if waits and not given_up(run, migration.source_host) else None
 
 
 def arrive(run: Run) -> Wait | None:
-    """Ask the other host for the guest with the disks that are offered, and wait until it is up."""
+    """Ask the other host for the guest with the disks that are offered, and wait until it is there.
+
+    Disks may take as long as they need.
+    """
     tx, server, migration = run.tx, server_of(run), migration_of(run)
     target, power = migration.dest_host, WANTED[migration.old_vm_state]
     if server.host != target:
@@ -80,7 +87,8 @@ def arrive(run: Run) -> Wait | None:
     found = desired.settled(tx, migration.source_host, GUEST, server.id)
     offer = None if found is None else found.get("offer")
     if offer is None:
-        return Wait(POLL)  # its agent has just started again, and will say where it offers them
+        # Its agent has just started again, and will say where it offers them.
+        return not_there_yet(run, migration.source_host, "offered the disks again")
     spec = guest_spec(tx, server) | {
         "vcpus": migration.new_flavor["vcpus"],
         "memory_mb": migration.new_flavor["ram"],
@@ -90,10 +98,17 @@ def arrive(run: Run) -> Wait | None:
     }
     state = wanted_of(tx, target, server.id, spec)
     if state is None:
-        return Wait(POLL)  # disks may take as long as they need
+        return not_there_yet(run, target, "taken the disks over")
     check_of(server, target, state, power)
+    return None
+
+
+def arrived(run: Run) -> Wait | None:
+    """Wait for the ports; then the move is there for its owner to confirm."""
+    tx, server, migration = run.tx, server_of(run), migration_of(run)
+    power = WANTED[migration.old_vm_state]
     if power == "running" and not network.ports_ready(tx, server.id):
-        return no_ports_yet(run)
+        return no_ports_yet()
     close(tx, migration, "finished")
     become(tx, server, migration.new_flavor, migration.new_disks)
     succeeded(run, server, vm_state="resized", power_state=POWER[power], launched_at=tx.now)
@@ -103,12 +118,11 @@ def arrive(run: Run) -> Wait | None:
 def depart(run: Run) -> Wait | None:
     """Undo `arrive`: wait until the other host has nothing of the guest any more."""
     tx, server, migration = run.tx, server_of(run), migration_of(run)
-    if gone_from(tx, server.id, migration.dest_host):
-        if server.host != migration.source_host:
-            network.bind_ports(tx, server.id, migration.source_host)
-            tx.change(server, host=migration.source_host, updated_at=tx.now)
-        return None
-    return Wait(POLL)
+    gone = gone_from(tx, server.id, migration.dest_host)
+    if (gone or given_up(run, migration.dest_host)) and server.host != migration.source_host:
+        network.bind_ports(tx, server.id, migration.source_host)
+        tx.change(server, host=migration.source_host, updated_at=tx.now)
+    return None if gone else held_up(run, server, migration.dest_host)
 
 
 def unmoved(run: Run) -> Wait | None:
@@ -117,14 +131,18 @@ def unmoved(run: Run) -> Wait | None:
     placement.release(tx, server.id, host_id(migration.dest_host))
     settle(tx, server, migration, "error")
     power = WANTED[migration.old_vm_state]
-    unchanged_or_broken(run, server, migration.source_host, power)
+    as_before = {"vm_state": migration.old_vm_state, "fault": None}
+    unchanged_or_broken(run, server, migration.source_host, power, **as_before)
     return None
 
 
 def drop_source(run: Run) -> Wait | None:
-    """Confirm: wait until the first host has nothing of the guest; then hold only the second."""
+    """Confirm: wait until the first host has nothing of the guest; then hold only the second.
+
+    Not for ever: what the first host has is off, and goes when it is back.
+    """
     tx, server, migration = run.tx, server_of(run), migration_of(run)
-    if not gone_from(tx, server.id, migration.source_host):
+    if not gone_from(tx, server.id, migration.source_host) and not run.late:
         return Wait(POLL)
     placement.release(tx, server.id, host_id(migration.source_host))
     settle(tx, server, migration, "confirmed")
@@ -144,13 +162,12 @@ def arrived_for_good(tx: Tx, server: Server, migration: Migration) -> None:
 def go_back(run: Run) -> Wait | None:
     """Revert: wait until the second host has nothing of the guest; then the first is its own."""
     tx, server, migration = run.tx, server_of(run), migration_of(run)
-    if not gone_from(tx, server.id, migration.dest_host):
-        return Wait(POLL)
-    if server.host != migration.source_host:
+    gone = gone_from(tx, server.id, migration.dest_host)
+    if (gone or run.late) and server.host != migration.source_host:
         network.bind_ports(tx, server.id, migration.source_host)
         tx.change(server, host=migration.source_host, generation=server.generation + 1)
         _be_old(run, server, migration)
-    return None
+    return None if gone else held_up(run, server, migration.dest_host)
 
 
 def _be_old(run: Run, server: Server, migration: Migration) -> None:
@@ -165,12 +182,13 @@ def come_back(run: Run) -> Wait | None:
     spec = guest_spec(tx, server) | {"power": power}
     state = wanted_of(tx, migration.source_host, server.id, spec)
     if state is None:
-        return Wait(POLL)
+        return not_yet(migration.source_host, "made the guest again")
     check_of(server, migration.source_host, state, power)
     if power == "running" and not network.ports_ready(tx, server.id):
-        return Wait(PORTS_POLL)
+        return no_ports_yet()
     _reverted(run, server, migration, "reverted")
-    succeeded(run, server, vm_state=migration.old_vm_state, power_state=POWER[power])
+    state_then = {"vm_state": migration.old_vm_state, "power_state": POWER[power]}
+    succeeded(run, server, fault=None, **state_then)
     return None
 
 
@@ -184,6 +202,7 @@ def not_come_back(run: Run) -> Wait | None:
     """The first host cannot make the guest again: the server is its own, and in ERROR."""
     server, migration = server_of(run), migration_of(run)
     _reverted(run, server, migration, "error")
+    asked_to_be_off(run, server)
     broken(run, server)
     return None
 
@@ -198,6 +217,8 @@ def check_of(server: Server, host: str, state: Mapping[str, Any], power: str) ->
     check(state, power, f"Instance {server.id} could not be moved", host)
 
 
-MOVE = Flow("server.move", Step(leave, undo=stay), Step(arrive, undo=depart), failed=unmoved)
+MOVE = Flow(
+    "server.move", Step(leave, undo=stay), Step(arrive, undo=depart), Step(arrived), failed=unmoved
+)
 CONFIRM_MOVE = Flow("server.confirm_move", Step(drop_source))
 REVERT_MOVE = Flow("server.revert_move", Step(go_back), Step(come_back), failed=not_come_back)

@@ -6,7 +6,14 @@ from ...core import desired
 from ...core.flow import Flow, Run, Step, Wait
 from ..server import Server
 from .ending import broken, powered, unchanged
-from .guest import GUEST, POLL, check, host_of, server_of, spec_on
+from .guest import GUEST, check, host_of, not_yet, server_of, spec_on
+
+_TOLD = {
+    "running": "started the guest",
+    "shutoff": "turned the guest off",
+    "paused": "paused the guest",
+    "suspended": "suspended the guest",
+}
 
 
 def _ask(run: Run, server: Server, **changes: Any) -> None:
@@ -32,10 +39,13 @@ def ask(run: Run) -> Wait | None:
 
 
 def ask_back(run: Run) -> Wait | None:
-    """Undo `ask`: want what was there before."""
+    """Undo `ask`: want what was there before; a reboot that nobody answered for is not to be."""
     server = server_of(run)
+    changes: dict[str, Any] = {"power": run.args["before"]}
+    if run.args.get("reboot") and run.unanswered:
+        changes["reboots"] = server.reboots - 1
     if server.host is not None and desired.find(run.tx, server.host, GUEST, server.id):
-        _ask(run, server, power=run.args["before"])
+        _ask(run, server, **changes)
     return None
 
 
@@ -44,15 +54,15 @@ def done(run: Run) -> Wait | None:
     server, wanted = server_of(run), run.args["power"]
     state = desired.settled(run.tx, host_of(server), GUEST, server.id)
     if state is None:
-        return Wait(POLL)
+        return not_yet(host_of(server), _TOLD[wanted])
     check(state, wanted, f"Instance {server.id}", server.host)
     powered(run, server, wanted)
     return None
 
 
 def failed(run: Run) -> Wait | None:
-    """The server is usable as it was before, except after a reboot: nobody knows then."""
-    end = broken if run.args.get("reboot") else unchanged
+    """The server is usable as it was before, except after a reboot that went wrong."""
+    end = broken if run.args.get("reboot") and not run.unanswered else unchanged
     end(run, server_of(run))
     return None
 

@@ -4,8 +4,8 @@ from ...core import desired
 from ...core.flow import Flow, Run, Step, Wait
 from ..server import POWER
 from ..spec import guest_spec
-from .ending import broken, succeeded, unchanged_or_broken
-from .guest import GUEST, POLL, asked_back, check, host_of, server_of
+from .ending import broken, succeeded, unchanged, unchanged_or_broken
+from .guest import GUEST, asked_back, check, host_of, not_yet, server_of
 from .shelve import turn_off, turn_on
 
 RESCUE_DISK = "disk.rescue"
@@ -38,6 +38,17 @@ def boot_own(run: Run) -> Wait | None:
     return None
 
 
+def boot_rescue_again(run: Run) -> Wait | None:
+    """Undo an unrescue that nobody has answered for: the server stays rescued."""
+    if not _stays(run):
+        return None
+    return asked_back(run, server_of(run), disks=run.args["disks"], power="running")
+
+
+def _stays(run: Run) -> bool:
+    return run.unanswered and "disks" in run.args
+
+
 def unrescued(run: Run) -> Wait | None:
     """Wait for the guest; the server is active again."""
     return _running(run, "active", "Unrescue")
@@ -47,7 +58,7 @@ def _running(run: Run, vm_state: str, what: str) -> Wait | None:
     tx, server = run.tx, server_of(run)
     state = desired.settled(tx, str(server.host), GUEST, server.id)
     if state is None:
-        return Wait(POLL)
+        return not_yet(host_of(server), "booted the guest")
     check(state, "running", f"{what} of instance {server.id} failed", server.host)
     succeeded(run, server, vm_state=vm_state, power_state=POWER["running"], fault=None)
     return None
@@ -57,7 +68,8 @@ def as_before(run: Run) -> Wait | None:
     """The server is as it was before, or in ERROR if its host cannot even make it so."""
     server = server_of(run)
     if server.vm_state == "rescued":
-        broken(run, server)
+        end = unchanged if _stays(run) else broken
+        end(run, server)
     else:
         unchanged_or_broken(run, server, server.host, run.args["before"])
     return None
@@ -71,5 +83,9 @@ RESCUE = Flow(
     failed=as_before,
 )
 UNRESCUE = Flow(
-    "server.unrescue", Step(turn_off), Step(boot_own), Step(unrescued), failed=as_before
+    "server.unrescue",
+    Step(turn_off, undo=boot_rescue_again),
+    Step(boot_own),
+    Step(unrescued),
+    failed=as_before,
 )

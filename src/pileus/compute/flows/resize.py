@@ -10,8 +10,8 @@ from ...core.db import Tx
 from ...core.flow import Failed, Flow, Run, Step, Wait
 from ..migration import Migration, close, settle
 from ..server import POWER, SHUTDOWN, Server
-from .ending import action_failed, broken, succeeded, unchanged_or_broken
-from .guest import POLL, asked, asked_back, server_of
+from .ending import action_failed, broken, succeeded, unchanged, unchanged_or_broken
+from .guest import POLL, asked, asked_back, host_of, not_yet, server_of
 
 # How a guest is powered whose server has this state.
 WANTED = {"active": "running", "stopped": "shutoff", "paused": "paused"}
@@ -42,7 +42,7 @@ def reshape(run: Run) -> Wait | None:
     tx, server, migration = run.tx, server_of(run), migration_of(run)
     problem = asked(run, server, **_new(migration))
     if problem is None:
-        return Wait(POLL)
+        return not_yet(host_of(server), "resized the guest")
     if problem:
         raise Failed(f"Resize error: {problem}", f"host {server.host}: {problem}")
     close(tx, migration, "finished")
@@ -79,10 +79,13 @@ def unresized(run: Run) -> Wait | None:
 
 
 def drop_old(run: Run) -> Wait | None:
-    """Let the host drop what it set aside; then the server is only what it has become."""
+    """Let the host drop what it set aside; then the server is only what it has become.
+
+    Not waiting for ever: a host that is away drops it when it is back.
+    """
     tx, server, migration = run.tx, server_of(run), migration_of(run)
     problem = asked(run, server, kept="", back="")
-    if problem is None:
+    if problem is None and not run.late:
         return Wait(POLL)
     settle(tx, server, migration, "confirmed")
     succeeded(run, server, vm_state="stopped" if server.power_state == SHUTDOWN else "active")
@@ -94,7 +97,7 @@ def put_back(run: Run) -> Wait | None:
     tx, server, migration = run.tx, server_of(run), migration_of(run)
     problem = asked(run, server, **_old(migration))
     if problem is None:
-        return Wait(POLL)
+        return not_yet(host_of(server), "put the old guest back")
     if problem:
         raise Failed(f"Resize revert error: {problem}", f"host {server.host}: {problem}")
     become(tx, server, migration.old_flavor, migration.old_disks)
@@ -104,9 +107,23 @@ def put_back(run: Run) -> Wait | None:
     return None
 
 
+def keep_new(run: Run) -> Wait | None:
+    """Undo a `put_back` that nobody has answered for: the guest stays of the new size."""
+    if not run.unanswered:
+        return None
+    return asked_back(run, server_of(run), **_new(migration_of(run)))
+
+
 def unreverted(run: Run) -> Wait | None:
-    """The host cannot make the old guest: the server is of its old flavor, and in ERROR."""
+    """The host cannot make the old guest: the server is of its old flavor, and in ERROR.
+
+    If it has only said nothing, the resize is there to be confirmed or reverted, as before.
+    """
     tx, server, migration = run.tx, server_of(run), migration_of(run)
+    if run.unanswered:
+        close(tx, migration, "finished")
+        unchanged(run, server)
+        return None
     become(tx, server, migration.old_flavor, migration.old_disks)
     settle(tx, server, migration, "error")
     broken(run, server)
@@ -122,4 +139,4 @@ def unconfirmed(run: Run) -> Wait | None:
 
 RESIZE = Flow("server.resize", Step(reshape, undo=reshape_back), failed=unresized)
 CONFIRM = Flow("server.confirm_resize", Step(drop_old), failed=unconfirmed)
-REVERT = Flow("server.revert_resize", Step(put_back), failed=unreverted)
+REVERT = Flow("server.revert_resize", Step(put_back, undo=keep_new), failed=unreverted)

@@ -13,14 +13,16 @@ from .ending import powered, succeeded, unchanged, unchanged_or_broken
 from .guest import (
     GUEST,
     POLL,
-    PORTS_POLL,
     asked,
     asked_back,
     check,
+    given_up,
     host_of,
+    no_ports_yet,
+    not_there_yet,
+    not_yet,
     server_of,
     still_there,
-    withdrawn,
 )
 from .snapshot import abandon, copy, drop_image
 
@@ -30,7 +32,7 @@ def turn_off(run: Run) -> Wait | None:
     server = server_of(run)
     problem = asked(run, server, power="shutoff")
     if problem is None:
-        return Wait(POLL)
+        return not_yet(host_of(server), "turned the guest off")
     if problem:
         raise Failed(f"Instance {server.id} cannot be turned off: {problem}")
     return None
@@ -49,19 +51,23 @@ def uncopy(run: Run) -> Wait | None:
 
 
 def unshelved_yet(run: Run) -> Wait | None:
-    """The server is as it was before, as far as its host lets it."""
+    """The server is as it was before, as far as its host lets it; no image comes of it."""
     server = server_of(run)
+    images.forget(run.tx, run.args["image"])
     run.tx.change(server, shelved_image=None)
     unchanged_or_broken(run, server, server.host, run.args["before"])
     return None
 
 
 def offload(run: Run) -> Wait | None:
-    """Wait until no host has the guest; then hold nothing of any host."""
+    """Wait until no host has the guest; then hold nothing of any host.
+
+    Not for ever: the guest is off and its disk kept. A host that is away removes it later.
+    """
     tx, server = run.tx, server_of(run)
     if server.vm_state != "shelved":
         tx.change(server, vm_state="shelved", task_state="shelving_offloading", updated_at=tx.now)
-    if still_there(tx, server.id):
+    if still_there(tx, server.id) and not run.late:
         return Wait(POLL)
     placement.release(tx, server.id)
     network.unbind_ports(tx, server.id)
@@ -75,7 +81,9 @@ def schedule(run: Run) -> Wait | None:
     tx, server = run.tx, server_of(run)
     if server.host is not None:
         return None
-    wish = wish_of(server, run.args.get("host", ""))
+    # A host that has something of it yet, to be removed, is none to make it anew.
+    old = [row.host for row in tx.all(desired.Desired, kind=GUEST, id=server.id)]
+    wish = wish_of(server, run.args.get("host", ""), avoid=old)
     try:
         host = place(tx, run.parts[placement.Index], server, wish)
     except (NoValidHost, placement.NoCapacity) as none:
@@ -95,7 +103,7 @@ def unschedule(run: Run) -> Wait | None:
 
 
 def unpack(run: Run) -> Wait | None:
-    """Ask the host for the guest with the disk that was kept, and wait for it and its ports."""
+    """Ask the host for the guest with the disk that was kept, and wait for it."""
     tx, server = run.tx, server_of(run)
     host = host_of(server)
     row = desired.find(tx, host, GUEST, server.id)
@@ -105,9 +113,27 @@ def unpack(run: Run) -> Wait | None:
         return Wait(POLL)
     state = desired.settled(tx, host, GUEST, server.id)
     if state is None:
-        return Wait(POLL)
+        return not_there_yet(run, host, "made the guest")
     check(state, "running", f"Unshelve of instance {server.id} failed", host)
-    return None if network.ports_ready(tx, server.id) else Wait(PORTS_POLL)
+    return None
+
+
+def packed_again(run: Run) -> Wait | None:
+    """Undo `unpack`: wait until no host has anything of the guest.
+
+    For as long as that takes, as it must not run twice. The server is shelved as before meanwhile.
+    """
+    server = server_of(run)
+    if not still_there(run.tx, server.id):
+        return None
+    if server.task_state is not None and given_up(run, str(server.host)):
+        unchanged(run, server)
+    return Wait(POLL)
+
+
+def connected(run: Run) -> Wait | None:
+    """Wait for the ports."""
+    return None if network.ports_ready(run.tx, run.subject) else no_ports_yet()
 
 
 def _from(run: Run, server: Server) -> list[dict[str, Any]]:
@@ -143,7 +169,8 @@ OFFLOAD = Flow("server.offload", Step(offload))
 UNSHELVE = Flow(
     "server.unshelve",
     Step(schedule, undo=unschedule),
-    Step(unpack, undo=withdrawn),
+    Step(unpack, undo=packed_again),
+    Step(connected),
     Step(drop_image, outside=True),
     Step(awake),
     failed=still_shelved,

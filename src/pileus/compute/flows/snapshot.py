@@ -5,7 +5,7 @@ from ...core import desired
 from ...core.db import Tx
 from ...core.flow import Failed, Flow, Run, Step, Wait
 from .ending import succeeded, unchanged
-from .guest import POLL, host_of, server_of
+from .guest import host_of, not_there_yet, server_of
 
 SNAPSHOT = "snapshot"
 
@@ -23,7 +23,7 @@ def copy(run: Run) -> Wait | None:
         task = run.args.get("uploading", "image_uploading")
         if server.task_state != task:
             tx.change(server, task_state=task, updated_at=tx.now)
-        return Wait(POLL)
+        return not_there_yet(run, host, "handed the image over")
     problem = state.get("error") or "the image is gone, or its host says nothing of it"
     raise Failed(f"Snapshot of instance {server.id} failed: {problem}", f"host {host}: {problem}")
 

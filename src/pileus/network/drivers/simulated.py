@@ -153,6 +153,15 @@ class SimulatedNetwork:
         if changed:
             self._tell()
 
+    def look(self) -> None:
+        """Another process may have plugged something: call back when `ports_up` differs."""
+        with self._lock:
+            was = self._changes
+            self._catch_up()
+            changed = was != self._changes
+        if changed:
+            self._tell()
+
     def _catch_up(self) -> None:
         for entry in self._journal.news() if self._journal is not None else ():
             if isinstance(entry, Plugged):
@@ -184,6 +193,7 @@ class SimulatedNetwork:
         """Ports that went up or down after the change of this number; None: too long ago."""
         self.faults.meet("moved")
         with self._lock:
+            self._catch_up()
             if since < self._forgotten:
                 return self._changes, None
             newest = reversed(self._moved.items())
@@ -193,6 +203,7 @@ class SimulatedNetwork:
         """Those of these ports that are applied and plugged → host."""
         self.faults.meet("where")
         with self._lock:
+            self._catch_up()
             return {port: self._up[port] for port in port_ids if port in self._up}
 
     def on_change(self, callback: Callable[[], None]) -> None:

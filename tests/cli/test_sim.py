@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_agent import PILEUS, Cloud
+from .test_agent import PILEUS, Cloud, until
 
 
 @pytest.fixture
@@ -64,4 +64,4 @@ def test_hosts_of_a_killed_fleet_end_with_it(cloud: Cloud, tmp_path: Path) -> No
     fleet.kill()
     fleet.wait()
 
-    cloud.until(lambda: not any(Path(f"/proc/{c}/cwd").exists() for c in children), "the end")
+    until(lambda: not any(Path(f"/proc/{c}/cwd").exists() for c in children), "the end")

@@ -272,6 +272,8 @@ class Database:
                     raise
                 if write:
                     self._commit(tx, promise, result)
+                elif self.sqlite:
+                    conn.rollback()
                 else:
                     conn.commit()  # after a ROLLBACK psycopg forgets what it has prepared
         finally:

@@ -7,6 +7,7 @@ HAS_VENV := $(PYTHON) -c "import ensurepip, venv" 2>/dev/null
 # From which libvirt's Python bindings are built.
 TO_BUILD := libvirt-dev pkg-config gcc libc6-dev python3-dev
 HAS_DATABASES := ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && [ -x /usr/sbin/haproxy ]
+HAS_PING := @command -v ping >/dev/null
 HAS_MMDEBSTRAP := @command -v mmdebstrap >/dev/null
 BARE ?= /var/tmp/pileus-bare
 PIP := pip install -q --disable-pip-version-check
@@ -14,7 +15,7 @@ STATE ?= /var/lib/pileus
 IMAGES ?= /var/cache/pileus/images
 
 .DEFAULT_GOAL := help
-.PHONY: bare help env host databases client up test test-postgresql test-real hosts faults campaign check format e2e image bench bench-fleet bench-choices golden migration clean
+.PHONY: bare help env host databases ping client up test test-postgresql test-real hosts faults campaign check format e2e image bench bench-fleet bench-choices golden migration clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,6 +37,9 @@ $(VENV)/.host: requirements/host.txt $(VENV)/.done
 databases: ## Add the throw-away database servers of the tests (root, Debian 12)
 	@$(HAS_DATABASES) || tools/databases $(STATE)
 
+ping: ## Add the ping that the journey sends (root, Debian 12)
+	$(HAS_PING) || tools/packages $(STATE) iputils-ping
+
 client: $(CLIENT)/.done ## Make .client with the real openstack client
 $(CLIENT)/.done: requirements/client.txt
 	@$(HAS_VENV) || tools/packages $(STATE) python3-venv
@@ -52,10 +56,10 @@ test: env ## Unit, API and simulated-cloud tests, and one real guest where this 
 test-postgresql: env databases ## The API, core, agent and flow tests on PostgreSQL, and several processes on one
 	PILEUS_TEST_DATABASE=postgresql $(BIN)/python -m pytest tests/api tests/core tests/wire tests/agent tests/flows tests/databases -o timeout=600
 
-test-real: host ## The tests of the real drivers (root)
+test-real: host ping ## The tests of the real drivers (root)
 	$(BIN)/python -m pytest -m real
 
-hosts: host ## Three hosts in namespaces: guests across them, moves, kills, cuts (root, ten minutes)
+hosts: host ping ## Three hosts in namespaces: guests across them, moves, kills, cuts (root, ten minutes)
 	PILEUS_HOSTS=full $(BIN)/python -m pytest tests/hosts tests/drivers/test_live_contract.py --durations=5
 
 faults: env ## Crash every flow at every line (the whole campaign)
@@ -77,7 +81,7 @@ format: env ## Format the code
 image: env ## Build the tiny and the Debian image (cached)
 	$(BIN)/python -m pileus.host.images --tiny --debian --cache $(IMAGES)
 
-e2e: client ## Walk through a running cloud with the real client (after `make up`)
+e2e: client ping ## Walk through a running cloud with the real client (after `make up`)
 	$(BIN)/python tests/e2e/run.py --state $(STATE) --client $(CLIENT)/bin/openstack \
 		$$(ls -t $(IMAGES)/*/*debian*.qcow2 2>/dev/null | sed "s/^/--image /" | head -1)
 

@@ -54,6 +54,22 @@ def test_a_report_from_another_time_changes_nothing(
     place.gone(server)
 
 
+def test_a_report_from_the_future_that_was_never_told_holds_nothing_back(place: Site) -> None:
+    host = place.host("time-cut")
+    server = place.create("time-cut")
+    place.active(server)
+    newer = row_of(place, "time-cut", server).revision + 7
+    place.relay.cut()
+    place.until(lambda: not host.link.connected.is_set(), "the host to be cut off")
+
+    place.hosts.report(host, Report("guest", server, newer, {"power": "crashed"}))
+    place.relay.mend()
+    place.until(host.link.connected.is_set, "the host to call again")
+    place.delete(server)
+
+    place.gone(server)
+
+
 def test_a_state_that_is_no_json_is_dropped_and_the_session_goes_on(
     place: Site, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -201,6 +201,11 @@ class Link:
             # The address at which the control plane was found is where its network is, too.
             await self._do(self._follow, f"ssl:{_peer(frames)}:{welcome.southbound}")
         self._told.clear()  # a control plane that was restored may not know it any more
+        # Nor what was found of wishes that it has forgotten: that would keep newer news back.
+        known = [
+            (k, found) for k, found in self._pending.items() if found.revision <= self._revision
+        ]
+        self._pending = dict(known)
         self._acked = None
         self.connected.set()
         name = self.identity.name

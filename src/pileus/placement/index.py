@@ -61,7 +61,8 @@ class Index:
                 table = self._tables.get(name, none)
                 fits &= (table[_FREE] >= amount) & (table[_LEAST] <= amount)
                 fits &= (table[_MOST] >= amount) & (amount % np.maximum(table[_STEP], 1) == 0)
-            weights = np.where(fits, self._tables.get(weigh, none)[_FREE], -np.inf)
+            # What fits and has nothing of `weigh` comes last.
+            weights = np.where(fits, np.maximum(self._tables.get(weigh, none)[_FREE], -1), -np.inf)
         return _best(ids, weights)
 
     def _refresh(self, tx: Tx) -> None:
@@ -101,7 +102,10 @@ class Index:
 
 
 def _best(ids: Sequence[str], weights: "np.ndarray[Any, Any]") -> Iterator[str]:
-    """Those that weigh anything, the heaviest first. Few are asked for, so nothing is sorted."""
+    """Those that fit, the heaviest first. Few are asked for, so nothing is sorted.
+
+    What does not fit weighs minus infinity.
+    """
     # Of equals the last by name, as the rows' own order has it.
     backwards = weights[::-1]
     while len(ids):

@@ -54,6 +54,16 @@ def test_an_unknown_resource_class_fits_nowhere(db: Database, index: Index) -> N
     assert found == []
 
 
+def test_one_that_has_nothing_of_what_weighs_comes_last(db: Database, index: Index) -> None:
+    both = {"MEMORY_MB": Inventory(5), "VCPU": Inventory(1)}
+    db.run(lambda tx: placement.provider_put(tx, "d", "d", {"VCPU": Inventory(1)}, ()))
+    db.run(lambda tx: placement.provider_put(tx, "e", "e", both, ()))
+
+    found = db.read(lambda tx: list(index.fitting(tx, {"VCPU": 1}, "MEMORY_MB")))
+
+    assert found == ["e", "d"]
+
+
 def test_a_claim_counts_at_once_in_its_own_transaction(db: Database, index: Index) -> None:
     def work(tx: Tx) -> list[str]:
         _take(tx, "one", "b", 25)

@@ -1,9 +1,11 @@
 """Placement: who has how much of what, and who uses it."""
 
+from ..core.db import Database
 from ..core.flow import Flow
 from ..core.loop import Loop
 from ..core.parts import Parts
 from .audit import INVARIANTS, samples
+from .changes import loop
 from .claims import NoCapacity, claim, release
 from .claims import held_by as allocations
 from .claims import held_by_all as all_allocations
@@ -47,6 +49,6 @@ __all__ = [
 ]
 
 
-def loops(_parts: Parts) -> list[Loop]:
-    """Placement needs none: every change is one transaction."""
-    return []
+def loops(parts: Parts) -> list[Loop]:
+    """What forgets which providers have changed long ago."""
+    return [loop(parts[Database])]

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from ..core.errors import BadRequest
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from .answer import answer
+from .candidate_view import render
+from .index import Index
 from .names import check_traits
-from .picture import Picture
 from .query import BAD_VALUE, Asked, asked, trait_sets
-from .search import Found, Wish, search
+from .search import Wish, search, slots_of
 
 _PLAIN = {"limit": (1, 16), "group_policy": (1, 25), "root_required": (1, 35)}
 _PLAIN |= {"same_subtree": (1, 36)}
@@ -20,16 +20,10 @@ _MISSING = "placement.query.missing_value"
 
 
 def _list(ctx: Context) -> Response:
-    wish = _wish(ctx)
-    picture = Picture(ctx.tx)
-    found = search(picture, wish, _limit(ctx))
-    requested = {name for group in wish.groups.values() for name in group.resources}
-    body = {
-        "allocation_requests": [_request(ctx, one) for one in found],
-        "provider_summaries": {
-            id: _summary(ctx, picture, id, requested) for id in _shown(wish, picture, found)
-        },
-    }
+    wish, limit = _wish(ctx), _limit(ctx)
+    with ctx.parts[Index].columns(ctx.tx) as columns:
+        rows = search(columns, wish, limit)
+        body = render(columns, slots_of(wish), rows, ctx.version, wish.nested)
     return answer(ctx, body)
 
 
@@ -131,45 +125,6 @@ def _limit(ctx: Context) -> int | None:
     if not re.fullmatch("[1-9][0-9]{0,17}", text):
         raise BadRequest(f"limit must be a positive integer, not {text[:40]!r}.")
     return int(text)
-
-
-def _request(ctx: Context, one: Found) -> dict[str, Any]:
-    if ctx.version < (1, 12):
-        rows = [
-            {"resource_provider": {"uuid": id}, "resources": resources}
-            for id, resources in one.shares.items()
-        ]
-        return {"allocations": rows}
-    found: dict[str, Any] = {
-        "allocations": {id: {"resources": resources} for id, resources in one.shares.items()}
-    }
-    if ctx.version >= (1, 34):
-        found["mappings"] = one.mappings
-    return found
-
-
-def _shown(wish: Wish, picture: Picture, found: Iterable[Found]) -> list[str]:
-    """The providers to summarise: whole trees, or for old versions only those in use."""
-    used = {id for one in found for id in one.shares}
-    if not wish.nested:
-        return sorted(used)
-    roots = {picture.providers[id].root_id for id in used}
-    return [id for root in sorted(roots) for id in picture.tree(root)]
-
-
-def _summary(ctx: Context, picture: Picture, id: str, requested: set[str]) -> dict[str, Any]:
-    resources = {
-        name: {"capacity": row.capacity, "used": row.used}
-        for name, row in picture.stock(id).items()
-        if ctx.version >= (1, 27) or name in requested
-    }
-    found: dict[str, Any] = {"resources": resources}
-    if ctx.version >= (1, 17):
-        found["traits"] = sorted(picture.traits(id))
-    if ctx.version >= (1, 29):
-        row = picture.providers[id]
-        found |= {"parent_provider_uuid": row.parent_id, "root_provider_uuid": row.root_id}
-    return found
 
 
 ROUTES = (

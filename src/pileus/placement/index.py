@@ -1,107 +1,139 @@
-"""What root providers have free, in columns in memory, so that choosing one is not a scan of rows.
+"""All that placement knows of providers, in columns in memory, so that no search scans rows.
 
-It is never the last word: who chooses by it reads the host's row again and claims in the same
-transaction, which fails where the rows say otherwise; and that nothing fits is only believed of the
-rows (`hosts.candidates`). So it may lag: changes of this process are read before the next use,
-those of others within ten seconds.
+Each process on a database has its own. Whoever asks it sees all that was committed before its
+transaction's snapshot: one query says which providers have changed since the last look, and only
+those are read again. What a transaction has changed itself stays out of it, so nothing has to be
+taken back when that is undone; `fitting` alone reads it beside.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
-from ..core.clock import Clock
-from ..core.db import Database, Tx, chunks
-from .rows import Inventory, Provider
+from ..core.db import Database, Tx
+from .changes import NOTHING, look
+from .records import fits, free, read
 
 if TYPE_CHECKING:
-    import numpy as np
+    from .columns import Array, Columns
 
 TOPIC = "placement"
-_AGE = 10.0  # seconds after which everything is read again
-_FREE, _LEAST, _MOST, _STEP = range(4)  # the lines of a resource class's table
 
 
 class Index:
-    """The inventories of every root provider: for each resource class a table of four lines."""
+    """The columns, and how far they have been read."""
 
     def __init__(self, db: Database) -> None:
-        self._clock: Clock = db.clock
-        self._lock = threading.Lock()
-        self._changed: dict[str, float] = {}  # provider → when it was said to have changed
-        self._all_changed = float("-inf")  # when everything was
-        self._noting = threading.Lock()  # held for a moment only
-        self._read = float("-inf")
-        self._ids: list[str] = []
-        self._at: dict[str, int] = {}
-        self._tables: dict[str, np.ndarray[Any, Any]] = {}
-        db.listen(TOPIC, self.changed)
+        self._using = threading.Lock()  # never held over a query
+        self._loading = threading.Lock()
+        self._columns: Columns | None = None
+        self._look = NOTHING
+        self._again: set[str] = set()
+        self._term = 0  # grows when everything is to be read again
+        # Changes are seen by looking; but signals that were lost may mean another database.
+        db.listen(TOPIC, lambda key: None if key else self.changed())
 
     def changed(self, provider_id: str = "") -> None:
-        """This provider has changed; without a name, everything may have."""
-        now = self._clock.monotonic()
-        with self._noting:
+        """This provider is to be read again; without a name, everything."""
+        with self._using:
             if provider_id:
-                self._changed[provider_id] = now
+                self._again.add(provider_id)
             else:
-                self._all_changed = now
+                self._columns = None
+                self._term += 1
+
+    @contextmanager
+    def columns(self, tx: Tx) -> "Iterator[Columns]":
+        """The columns as they are for this transaction or later, and nobody else's meanwhile."""
+        while True:
+            alone = self._follow(tx)
+            if alone is not None:
+                yield alone
+                return
+            with self._using:
+                if self._columns is not None:
+                    yield self._columns
+                    return
+
+    def _follow(self, tx: Tx) -> "Columns | None":
+        """Read what has changed; the columns, where they hold what nobody else may see."""
+        with self._using:
+            before, loaded, again = self._look, self._columns is not None, set(self._again)
+        if not loaded:
+            return self._load(tx)
+        if _own(tx):
+            return None
+        now = look(tx, before)
+        if now.floor > before.mark:
+            self.changed()
+            return None
+        changed = now.changed | again
+        records = read(tx, changed) if changed else {}
+        with self._using:
+            # Another may have read on meanwhile; then it knows all that this one does.
+            if self._columns is not None and now.place >= self._look.place:
+                self._columns.apply(changed, records)
+                self._look = now
+                self._again -= again
+        return None
+
+    def _load(self, tx: Tx) -> "Columns | None":
+        """Read everything; one does, the others wait for it."""
+        from .columns import Columns  # numpy: most commands never choose a host
+
+        with self._loading:
+            with self._using:
+                if self._columns is not None:
+                    return None
+                term = self._term
+                self._again.clear()
+            now, columns = look(tx, NOTHING), Columns()
+            records = read(tx)
+            columns.apply(records, records)
+            if _own(tx):
+                return columns
+            with self._using:
+                if term == self._term:
+                    self._columns, self._look = columns, now
+            return None
 
     def fitting(self, tx: Tx, resources: Mapping[str, int], weigh: str) -> Iterator[str]:
-        """Providers that may have room for all of this, the one with most `weigh` free first."""
-        import numpy as np  # not at the start: most commands never choose a host
-
-        with self._lock:
-            self._refresh(tx)
-            ids, none = self._ids, np.full((4, len(self._ids)), -np.inf)
-            fits = np.ones(len(ids), dtype=bool)
-            for name, amount in resources.items():
-                table = self._tables.get(name, none)
-                fits &= (table[_FREE] >= amount) & (table[_LEAST] <= amount)
-                fits &= (table[_MOST] >= amount) & (amount % np.maximum(table[_STEP], 1) == 0)
-            # What fits and has nothing of `weigh` comes last.
-            weights = np.where(fits, np.maximum(self._tables.get(weigh, none)[_FREE], -1), -np.inf)
+        """Roots that may have room for all of this, the one with most `weigh` free first."""
+        own = _own(tx) - {""}
+        with self.columns(tx) as columns:
+            ids, weights = columns.ids, columns.weights(resources, weigh)
+            at = [columns.at[id] for id in own if id in columns.at]
+        if own:
+            weights[at] = -float("inf")
+            ids, weights = _with(ids, weights, _mine(tx, own, resources, weigh))
         return _best(ids, weights)
 
-    def _refresh(self, tx: Tx) -> None:
-        own = {key for topic, key in tx.signals if topic == TOPIC and key}
-        with self._noting:
-            changed = own | self._changed.keys()
-            # A transaction may not see what was committed since it began, and its own may be
-            # undone: both are read again by the next.
-            later = {one: at for one, at in self._changed.items() if at > tx.began}
-            self._changed = later | dict.fromkeys(own, tx.began)
-            stale = self._read < self._all_changed or tx.began - self._read > _AGE
-        if stale or not changed <= self._at.keys():
-            self._fill(tx)
-            self._read = tx.began
-        elif changed:
-            for table in self._tables.values():
-                table[_FREE, [self._at[one] for one in changed]] = -float("inf")
-            for some in chunks(sorted(changed)):
-                self._note(tx.execute(_stock(some=True), {"ids": some}))
 
-    def _fill(self, tx: Tx) -> None:
-        self._ids = list(tx.execute(_roots()).scalars())
-        self._at = {id: at for at, id in enumerate(self._ids)}
-        self._tables = {}
-        self._note(tx.execute(_stock(some=False)))
-
-    def _note(self, rows: Iterable[Any]) -> None:
-        import numpy as np
-
-        for id, name, free, least, most, step in rows:
-            at, table = self._at.get(id), self._tables.get(name)
-            if at is None:
-                continue
-            if table is None:
-                table = self._tables[name] = np.full((4, len(self._ids)), -np.inf)
-            table[:, at] = (free, least, most, step)
+def _own(tx: Tx) -> set[str]:
+    """The providers that this transaction has changed; "" is any."""
+    return {key for topic, key in tx.signals if topic == TOPIC}
 
 
-def _best(ids: Sequence[str], weights: "np.ndarray[Any, Any]") -> Iterator[str]:
+def _with(ids: list[str], weights: "Array", more: Mapping[str, float]) -> tuple[list[str], "Array"]:
+    import numpy as np
+
+    return [*ids, *more], np.concatenate([weights, np.array(list(more.values()))])
+
+
+def _mine(tx: Tx, own: set[str], resources: Mapping[str, int], weigh: str) -> dict[str, float]:
+    """Those of the transaction's own roots that fit, and what they weigh, from the rows."""
+    found = {}
+    for id, record in read(tx, own).items():
+        if record.parent is None and all(
+            name in record.stock and fits(record.stock[name], amount)
+            for name, amount in resources.items()
+        ):
+            found[id] = free(record.stock[weigh]) if weigh in record.stock else -1.0
+    return found
+
+
+def _best(ids: Sequence[str], weights: "Array") -> Iterator[str]:
     """Those that fit, the heaviest first. Few are asked for, so nothing is sorted.
 
     What does not fit weighs minus infinity.
@@ -114,16 +146,3 @@ def _best(ids: Sequence[str], weights: "np.ndarray[Any, Any]") -> Iterator[str]:
             return
         backwards[at] = -float("inf")
         yield ids[-1 - at]
-
-
-@cache
-def _roots() -> "sa.Select[Any]":
-    return sa.select(Provider.id).where(Provider.parent_id.is_(None)).order_by(Provider.name)
-
-
-@cache
-def _stock(some: bool) -> "sa.Select[Any]":
-    c = Inventory.table.c
-    free = (c.total - c.reserved) * c.allocation_ratio - c.used
-    query = sa.select(c.provider_id, c.resource_class, free, c.min_unit, c.max_unit, c.step_size)
-    return query.where(c.provider_id.in_(sa.bindparam("ids", expanding=True))) if some else query

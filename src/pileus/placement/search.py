@@ -1,19 +1,25 @@
 """Allocation candidates: every way to satisfy a request from trees of providers.
 
-A tree's pool is its own providers and those that share with it: marked
+What a tree can give is what its own providers have and what those have that share with it: marked
 MISC_SHARES_VIA_AGGREGATE and in an aggregate with one of the tree's. The unsuffixed group may
-spread over the pool, a suffixed group comes from one provider.
+spread over all of these, a suffixed group comes from one provider.
+
+A request is cut into slots that one provider fills. The ways are rows of a table, a column for
+each slot, and grow slot by slot: whatever cannot become a candidate is dropped at once, and a
+block of rows is finished before the next is begun, so little is done in vain for a small limit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import partial
+from typing import TYPE_CHECKING
 
-from .picture import Picture
 from .query import Asked
 
-# One way to satisfy a group: {(provider, resource class): amount}, and the providers it uses.
-Way = tuple[Mapping[tuple[str, str], int], frozenset[str]]
+if TYPE_CHECKING:
+    from .columns import Array, Columns
+
+_BLOCK = 8192  # rows that are made at a time; fewer for a small limit
 
 
 @dataclass(frozen=True)
@@ -33,133 +39,228 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Found:
-    """One candidate: what to allocate of whom, and which providers satisfy which group."""
+class Slot:
+    """A part of a group that one provider fills."""
 
-    shares: Mapping[str, Mapping[str, int]]
-    mappings: Mapping[str, Sequence[str]]
-
-
-def search(picture: Picture, wish: Wish, limit: int | None = None) -> list[Found]:
-    """At most `limit` candidates, in the order of their roots' names."""
-    found: dict[tuple[object, ...], Found] = {}
-    for root in picture.roots:
-        traits = picture.traits(root)
-        if not wish.root_required <= traits or wish.root_forbidden & traits:
-            continue
-        for one in _of_root(picture, wish, root):
-            # A candidate of shared providers alone shows up under every tree they share with.
-            found.setdefault(_identity(one), one)
-            if limit is not None and len(found) >= limit:
-                return list(found.values())
-    return list(found.values())
+    suffix: str
+    resources: Mapping[str, int]
 
 
-def _identity(one: Found) -> tuple[object, ...]:
-    shares = tuple(sorted((p, tuple(sorted(r.items()))) for p, r in one.shares.items()))
-    return shares, tuple(sorted((s, tuple(p)) for s, p in one.mappings.items()))
+def slots_of(wish: Wish) -> list[Slot]:
+    """The slots of a request, in the order of their columns."""
+    found = []
+    for suffix, group in sorted(wish.groups.items(), key=lambda item: item[0] != ""):
+        parts = [group.resources] if suffix else [{n: a} for n, a in group.resources.items()]
+        found += [Slot(suffix, part) for part in parts]
+    return found
 
 
-def _of_root(picture: Picture, wish: Wish, root: str) -> Iterator[Found]:
-    pool = picture.pool(root)
-    ways = []
-    for suffix, group in wish.groups.items():
-        options = list(
-            _single(picture, group, pool) if suffix else _spread(picture, group, pool, root)
-        )
-        if not options:
+def search(columns: "Columns", wish: Wish, limit: int | None = None) -> "Array":
+    """At most `limit` candidates: a row each, with the position of the provider of each slot."""
+    import numpy as np
+
+    slots = slots_of(wish)
+    hunt = _Hunt(columns, wish, slots, _BLOCK if limit is None else min(_BLOCK, limit + 100))
+    found: list[Array] = [np.zeros((len(slots), 0), dtype=np.int32)]
+    left = -1 if limit is None else limit
+    for block in hunt.rows():
+        found.append(block[:, :left] if left >= 0 else block)
+        if left >= 0:
+            left -= found[-1].shape[1]
+            if left <= 0:
+                break
+    return np.concatenate(found, axis=1)
+
+
+class _Hunt:
+    """One search."""
+
+    def __init__(self, columns: "Columns", wish: Wish, slots: Sequence[Slot], block: int) -> None:
+        self.columns, self.wish, self.slots, self.block = columns, wish, slots, block
+        self.shared = False  # whether any slot may be filled from another tree
+        self._seen: set[tuple[int, ...]] = set()
+
+    def rows(self) -> "Iterator[Array]":
+        """The candidates, in blocks; a line for each slot."""
+        import numpy as np
+
+        c = self.columns
+        able = self._roots()
+        for group in self.wish.groups.values():
+            if group.in_tree and group.in_tree not in c.at:
+                return
+        options = []
+        for slot in self.slots:
+            trees, providers = self._options(slot)
+            has = np.zeros(len(c.ids), dtype=bool)
+            has[trees] = True
+            able &= has
+            if not able.any():
+                return
+            options.append((trees, providers))
+        roots = np.flatnonzero(able).astype(np.int32)
+        empty = np.zeros((0, len(roots)), dtype=np.int32)
+        for block in self._grow(roots, empty, options):
+            yield self._fresh(block)
+
+    def _roots(self) -> "Array":
+        """Whether each provider is a root that may be the tree's."""
+        wish, traits = self.wish, self.columns.traits
+        fits = self.columns.parent < 0
+        if wish.root_required or wish.root_forbidden:
+            fits &= traits.where(
+                lambda has: wish.root_required <= has and wish.root_forbidden.isdisjoint(has)
+            )
+        return fits
+
+    def _options(self, slot: Slot) -> "tuple[Array, Array]":
+        """Pairs of a tree's root and a provider that can fill the slot there, by trees."""
+        import numpy as np
+
+        c, group = self.columns, self.wish.groups[slot.suffix]
+        fits = np.ones(len(c.ids), dtype=bool)
+        for name, amount in slot.resources.items():
+            fits &= c.fitting(name, amount)
+        if group.forbidden:
+            fits &= c.traits.where(group.forbidden.isdisjoint)
+        # As upstream has it: a group without resources is in no tree of its own, and needs
+        # something else to be found by.
+        if group.in_tree and slot.resources:
+            fits &= c.tree == c.tree[c.at[group.in_tree]]
+        elif not slot.resources and not group.required and not group.member_of:
+            fits[:] = False
+        within = c.aggregates.where(partial(_all_of, group.member_of))
+        outside = c.aggregates.where(group.outside.isdisjoint)
+        if slot.suffix:
+            fits &= within & outside & c.traits.where(partial(_all_of, group.required))
+            own, shared = fits, fits
+        else:
+            # An aggregate of the root counts for its whole tree.
+            own = fits & (within | within[c.tree]) & outside & outside[c.tree]
+            shared = fits & within & outside
+        providers = np.flatnonzero(own).astype(np.int32)
+        trees = c.tree[providers]
+        givers, roots = c.sharing()
+        if len(givers) and (slot.suffix or not group.in_tree):
+            ok = shared[givers] if slot.suffix else shared[givers] & outside[roots]
+            if ok.any():
+                self.shared = True
+                providers = np.concatenate([providers, givers[ok]])
+                trees = np.concatenate([trees, roots[ok]])
+                order = np.argsort(trees, kind="stable")
+                providers, trees = providers[order], trees[order]
+        return trees, providers
+
+    def _grow(
+        self, roots: "Array", rows: "Array", options: "Sequence[tuple[Array, Array]]"
+    ) -> "Iterator[Array]":
+        """The rows with all further slots filled; roots: the tree of each row."""
+        import numpy as np
+
+        at = len(rows)
+        if at == len(options):
+            yield rows
             return
-        ways.append((suffix, options))
-    yield from _combine(picture, wish, ways, {}, {})
+        trees, providers = options[at]
+        begin = np.searchsorted(trees, roots, "left")
+        counts = np.searchsorted(trees, roots, "right") - begin
+        ends = np.cumsum(counts)
+        done = 0
+        while done < len(roots):
+            before = int(ends[done - 1]) if done else 0
+            upto = max(done + 1, int(np.searchsorted(ends, before + self.block, "right")))
+            part = slice(done, upto)
+            each = counts[part]
+            row = np.repeat(np.arange(done, upto), each)
+            offset = np.arange(len(row)) - np.repeat(ends[part] - each - before, each)
+            grown = np.concatenate([rows[:, row], providers[begin[row] + offset][None]])
+            kept = self._may(grown)
+            if kept.any():
+                yield from self._grow(roots[row[kept]], grown[:, kept], options)
+            done = upto
+
+    def _may(self, rows: "Array") -> "Array":
+        """Which rows may still become candidates, now that their last slot is filled."""
+        import numpy as np
+
+        newest = len(rows) - 1
+        slot, mine = self.slots[newest], rows[newest]
+        kept = np.ones(rows.shape[1], dtype=bool)
+        for at, other in enumerate(self.slots[:newest]):
+            if self.wish.isolate and slot.suffix and other.suffix:
+                kept &= rows[at] != mine
+            if not self.wish.nested and slot.resources and other.resources:
+                tree = self.columns.tree
+                kept &= (rows[at] == mine) | (tree[rows[at]] != tree[mine])
+        for name in slot.resources:
+            kept &= self._enough(rows, name)
+        following = self.slots[newest + 1 :]
+        if not any(one.suffix == slot.suffix for one in following):
+            kept &= self._ends(rows, slot.suffix)
+        return kept
+
+    def _enough(self, rows: "Array", name: str) -> "Array":
+        """Which rows' last provider has enough of the class for all slots that it fills."""
+        import numpy as np
+
+        from .columns import CAPACITY, MOST, USED
+
+        newest = len(rows) - 1
+        others = [at for at, one in enumerate(self.slots[:newest]) if name in one.resources]
+        if not others:
+            return np.ones(rows.shape[1], dtype=bool)  # its own amount fits
+        amount = np.full(rows.shape[1], self.slots[newest].resources[name])
+        for at in others:
+            amount += np.where(rows[at] == rows[newest], self.slots[at].resources[name], 0)
+        stock = self.columns.stock[name]
+        _, columns = stock.rows(rows[newest])
+        t = stock.table[:, columns]
+        enough: Array = (t[USED] + amount <= t[CAPACITY]) & (amount <= t[MOST])
+        return enough
+
+    def _ends(self, rows: "Array", suffix: str) -> "Array":
+        """Which rows satisfy what is asked of a group whose last slot is filled."""
+        import numpy as np
+
+        kept = np.ones(rows.shape[1], dtype=bool)
+        if not suffix:
+            for options in self.wish.groups[""].required:
+                has = ~self.columns.traits.where(options.isdisjoint)
+                kept &= has[rows].any(axis=0)
+        filled = {one.suffix: at for at, one in enumerate(self.slots[: len(rows)])}
+        for suffixes in self.wish.subtrees:
+            if suffix in suffixes and suffixes <= filled.keys():
+                kept &= self._together(rows[[filled[one] for one in suffixes]])
+        return kept
+
+    def _together(self, rows: "Array") -> "Array":
+        """Which rows have all of their providers below one of them."""
+        import numpy as np
+
+        last = self.columns.last[rows]
+        kept = np.zeros(rows.shape[1], dtype=bool)
+        for at in range(len(rows)):
+            kept |= ((rows >= rows[at]) & (rows <= last[at])).all(axis=0)
+        return kept
+
+    def _fresh(self, rows: "Array") -> "Array":
+        """The rows without those that were found under another tree before.
+
+        Only providers that share can be found under several.
+        """
+        import numpy as np
+
+        if not self.shared:
+            return rows
+        givers = np.zeros(len(self.columns.ids), dtype=bool)
+        givers[self.columns.sharing()[0]] = True
+        kept = np.ones(rows.shape[1], dtype=bool)
+        for at in np.flatnonzero(givers[rows].all(axis=0)):
+            row = tuple(rows[:, at].tolist())
+            kept[at] = row not in self._seen
+            self._seen.add(row)
+        return rows[:, kept]
 
 
-def _combine(
-    picture: Picture,
-    wish: Wish,
-    ways: Sequence[tuple[str, list[Way]]],
-    total: Mapping[tuple[str, str], int],
-    chosen: Mapping[str, frozenset[str]],
-) -> Iterator[Found]:
-    if not ways:
-        if _allowed(picture, wish, total, chosen):
-            yield _found(total, chosen)
-        return
-    suffix, options = ways[0]
-    for amounts, providers in options:
-        if wish.isolate and suffix and any(s and p & providers for s, p in chosen.items()):
-            continue
-        sums = dict(total)
-        for key, amount in amounts.items():
-            sums[key] = sums.get(key, 0) + amount
-        if all(picture.has(*key, sums[key]) for key in amounts):
-            yield from _combine(picture, wish, ways[1:], sums, {**chosen, suffix: providers})
-
-
-def _found(total: Mapping[tuple[str, str], int], chosen: Mapping[str, frozenset[str]]) -> Found:
-    shares: dict[str, dict[str, int]] = {}
-    for (provider, name), amount in total.items():
-        shares.setdefault(provider, {})[name] = amount
-    return Found(shares, {suffix: sorted(providers) for suffix, providers in chosen.items()})
-
-
-def _allowed(
-    picture: Picture,
-    wish: Wish,
-    total: Mapping[tuple[str, str], int],
-    chosen: Mapping[str, frozenset[str]],
-) -> bool:
-    if not wish.nested:
-        givers = {provider for provider, _ in total}
-        if len({picture.root_of(provider) for provider in givers}) < len(givers):
-            return False
-    for suffixes in wish.subtrees:
-        together = frozenset[str]().union(*(chosen[s] for s in suffixes))
-        lines = [picture.ancestry(provider) for provider in together]
-        if not together & frozenset.intersection(*lines):
-            return False
-    return True
-
-
-def _single(picture: Picture, group: Asked, pool: Sequence[str]) -> Iterator[Way]:
-    tree = picture.root_of(group.in_tree) if group.in_tree else None
-    for provider in pool:
-        traits, aggregates = picture.traits(provider), picture.aggregates(provider)
-        if (
-            (not group.in_tree or picture.root_of(provider) == tree)
-            and all(options & traits for options in group.required)
-            and not group.forbidden & traits
-            and all(options & aggregates for options in group.member_of)
-            and not group.outside & aggregates
-            and all(picture.fits(provider, n, a) for n, a in group.resources.items())
-        ):
-            amounts = {(provider, name): amount for name, amount in group.resources.items()}
-            yield amounts, frozenset([provider])
-
-
-def _spread(picture: Picture, group: Asked, pool: Sequence[str], root: str) -> Iterator[Way]:
-    if group.in_tree:
-        if picture.root_of(group.in_tree) != root:
-            return
-        pool = [p for p in pool if picture.root_of(p) == root]
-    # An aggregate of the root counts for its whole tree.
-    near = [p for p in pool if _near(picture, group, p, root)]
-    givers = [
-        [p for p in near if picture.fits(p, name, amount)]
-        for name, amount in group.resources.items()
-    ]
-    for choice in product(*givers):
-        traits = frozenset[str]().union(*(picture.traits(p) for p in choice))
-        if all(options & traits for options in group.required) and not group.forbidden & traits:
-            amounts = {
-                (p, name): amount
-                for p, (name, amount) in zip(choice, group.resources.items(), strict=True)
-            }
-            yield amounts, frozenset(choice)
-
-
-def _near(picture: Picture, group: Asked, provider: str, root: str) -> bool:
-    own, roots = picture.aggregates(provider), picture.aggregates(root)
-    inside = all(options & own for options in group.member_of) or all(
-        options & roots for options in group.member_of
-    )
-    return inside and not group.outside & (own | roots)
+def _all_of(wanted: Sequence[frozenset[str]], has: frozenset[str]) -> bool:
+    return all(not options.isdisjoint(has) for options in wanted)

@@ -116,7 +116,7 @@ def db(tmp_path: Path, new_database: Callable[[], str]) -> Iterator[Database]:
 
 @pytest.fixture
 def api(db: Database) -> Api:
-    parts = Parts(db, Policy(placement.SERVICE.rules))
+    parts = Parts(db, Policy(placement.SERVICE.rules), placement.Index(db))
     app = Application(
         Dispatcher([placement.SERVICE], parts, _who), lambda *_: None, lambda *_: None
     )

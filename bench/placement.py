@@ -1,76 +1,226 @@
-"""How long placement takes: candidates over many hosts, claims and releases, on SQLite.
+"""How long allocation candidates and claims take, over HTTP, with trees of seven providers.
 
-python bench/placement.py [hosts]
+    python bench/placement.py [HOSTS …]
+
+The trees and the query are those of the nested gate job of OpenStack's placement. The rows are
+written past the API, by this process; the server under test sees them as those of another. Client,
+server and database are on the same cores. Each number of hosts is measured on PostgreSQL and on
+SQLite.
 """
 
+import concurrent.futures
+import contextlib
+import itertools
+import os
 import statistics
 import sys
 import tempfile
+import threading
 import time
+import tracemalloc
+import uuid
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 
-from pileus import placement
-from pileus.core.db import Database, Tx
-from pileus.core.resource import schema
-from pileus.placement import Inventory
-from pileus.placement.picture import Picture
-from pileus.placement.query import Asked
-from pileus.placement.search import Wish, search
+import msgspec
+from api import Cloud, line, machine
 
-STOCK = {
-    "VCPU": Inventory(16, allocation_ratio=4.0),
-    "MEMORY_MB": Inventory(65536, 512),
-    "DISK_GB": Inventory(1000),
-}
-WISH = {"VCPU": 2, "MEMORY_MB": 512, "DISK_GB": 5}
+from pileus.core.db import Database, Tx, chunks
+from pileus.placement import Index
+from pileus.placement.rows import Inventory, Provider, ProviderTrait, Trait
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.postgresql import Server
+
+QUERY = (
+    "/placement/allocation_candidates?resources=DISK_GB:10&required=COMPUTE_VOLUME_MULTI_ATTACH"
+    "&resources1=VCPU:1,MEMORY_MB:256&required1=CUSTOM_FOO&resources2=FPGA:1&group_policy=none"
+)
+PORT = int(os.environ.get("BENCH_PORT", "18899"))
+IDLE = 2.0  # seconds, after which the server may end a connection
+FIELDS = ("total", "reserved", "min_unit", "max_unit", "step_size")
+MOST = 2**31 - 1
+NUMA0 = {"VCPU": (4, 2, 1, MOST, 1), "MEMORY_MB": (2048, 0, 512, MOST, 256)}
+NUMA1 = {"VCPU": (4, 0, 1, MOST, 1), "MEMORY_MB": (2048, 0, 256, 1024, 1)}
+# (name, parent, traits, {class: inventory}) of the seven providers of a host
+TREE = (
+    ("", None, ("COMPUTE_VOLUME_MULTI_ATTACH",), {"DISK_GB": (20480, 0, 1, MOST, 1)}),
+    ("numa0", 0, ("HW_NUMA_ROOT",), NUMA0),
+    ("numa1", 0, ("HW_NUMA_ROOT", "CUSTOM_FOO"), NUMA1),
+    ("fpga0", 1, (), {"FPGA": (1, 0, 1, MOST, 1)}),
+    ("pgpu0", 1, (), {"VGPU": (8, 0, 1, MOST, 1)}),
+    ("fpga1_0", 2, (), {"FPGA": (1, 0, 1, MOST, 1)}),
+    ("fpga1_1", 2, (), {"FPGA": (1, 0, 1, MOST, 1)}),
+)
 
 
-def median(work: Callable[[int], object], times: int) -> tuple[float, float]:
-    """Median wall and mean CPU time of one run, in ms."""
-    walls = []
-    cpu = time.process_time()
-    for i in range(times):
-        start = time.perf_counter()
-        work(i)
-        walls.append(time.perf_counter() - start)
-    return statistics.median(walls) * 1000, (time.process_time() - cpu) / times * 1000
+def fill(db: Database, hosts: range) -> None:
+    """Make the trees of these hosts."""
+    for some in chunks(hosts, 500):
+        db.run(lambda tx, some=some: _fill(tx, some))
 
 
-def fill(tx: Tx, hosts: int) -> None:
-    """Make the hosts."""
-    for i in range(hosts):
-        id = f"00000000-0000-4000-8000-{i:012d}"
-        placement.provider_put(tx, id, f"host-{i:05d}", STOCK, ["COMPUTE_NODE"])
+def _fill(tx: Tx, hosts: list[int]) -> None:
+    if tx.get(Trait, "CUSTOM_FOO") is None:
+        tx.add(Trait(name="CUSTOM_FOO"))
+    providers, traits, stocks = [], [], []
+    for host in hosts:
+        ids = [str(uuid.uuid4()) for _ in TREE]
+        for id, (name, above, names, stock) in zip(ids, TREE, strict=True):
+            full = f"bench-{host:06d}-{name}"
+            parent = None if above is None else ids[above]
+            providers.append(Provider(id=id, name=full, parent_id=parent, root_id=ids[0]))
+            traits += [ProviderTrait(provider_id=id, trait=one) for one in names]
+            for kind, values in stock.items():
+                given = dict(zip(FIELDS, values, strict=True))
+                stocks.append(Inventory(provider_id=id, resource_class=kind, **given))
+    for rows in (providers, traits, stocks):
+        tx.add_all(rows)
+
+
+class Client:
+    """Asks the placement API; a connection a thread."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self._local = threading.local()
+
+    def ask(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+        """Status and the bytes of the answer."""
+        now = time.monotonic()
+        if now - getattr(self._local, "used", 0.0) > IDLE:
+            self._local.connection = HTTPConnection("127.0.0.1", self.cloud.port, 120)
+        connection = self._local.connection
+        headers = {"X-Auth-Token": self.cloud.token, "OpenStack-API-Version": "placement 1.39"}
+        data = None if body is None else msgspec.json.encode(body)
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        connection.request(method, path, data, headers)
+        answer = connection.getresponse()
+        found = answer.status, answer.read()
+        self._local.used = time.monotonic()
+        return found
+
+    def found(self, limit: int = 0) -> bytes:
+        """The answer to the query."""
+        status, data = self.ask("GET", QUERY + (f"&limit={limit}" if limit else ""))
+        assert status == 200, data
+        return data
+
+
+def median(work: Callable[[], object], times: int) -> float:
+    """Median seconds."""
+    found = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - begun)
+    return statistics.median(found)
+
+
+def at_once(work: Callable[[], object], workers: int, times: int) -> tuple[float, int]:
+    """Calls per second of `times` calls by so many threads, and how many failed."""
+    failed = itertools.count()
+
+    def one(_number: int) -> None:
+        try:
+            work()
+        except Exception:
+            next(failed)
+
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        begun = time.perf_counter()
+        list(pool.map(one, range(times)))
+        return times / (time.perf_counter() - begun), next(failed)
+
+
+class Claims:
+    """Claims of candidates: each of another tree than the one before."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        every = msgspec.json.decode(client.found())["allocation_requests"]
+        seen: dict[str, dict[str, object]] = {}
+        for one in every:
+            seen.setdefault(next(iter(one["allocations"])), one)
+        self._left = iter(list(seen.values()))
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        """Take the next one."""
+        with self._lock:
+            one = next(self._left)
+        owner = {"project_id": "bench", "user_id": "bench", "consumer_type": "TEST"}
+        body = {**one, **owner, "consumer_generation": None}
+        status, data = self.client.ask("PUT", f"/placement/allocations/{uuid.uuid4()}", body)
+        assert status == 204, data
+
+
+def measure(cloud: Cloud, hosts: int) -> None:
+    """Everything of one cloud that has so many hosts."""
+    client = Client(cloud)
+    begun = time.perf_counter()
+    size = len(client.found())
+    line("  first, which loads the index", f"{(time.perf_counter() - begun) * 1000:.0f} ms")
+    small = len(client.found(1000))
+    limited = median(lambda: client.found(1000), 40)
+    line(f"  limit=1000, {small / 1e6:.2f} MB", f"{limited * 1000:.2f} ms", "upstream 550 ms")
+    whole = median(client.found, 40)
+    line(f"  without limit, {size / 1e6:.2f} MB", f"{whole * 1000:.2f} ms", "upstream 650–730 ms")
+    for workers in (10, 150, 500):
+        rate, failed = at_once(client.found, workers, max(100, workers))
+        line(f"  without limit, {workers} at once", f"{rate:.0f}/s", f"{failed} failed")
+        rate, failed = at_once(lambda: client.found(1000), workers, max(300, 2 * workers))
+        line(f"  limit=1000, {workers} at once", f"{rate:.0f}/s", f"{failed} failed")
+    line("    upstream, 10 at once", "2.5/s")
+    claims = Claims(client)
+    taken = median(claims, 100)
+    line("  claim", f"{1 / taken:.0f}/s, {taken * 1000:.1f} ms", "upstream 28/s")
+    rate, failed = at_once(claims, 10, min(400, hosts // 2))
+    line("  claims, 10 at once", f"{rate:.0f}/s, {failed} failed", "upstream 48/s")
+
+    def both() -> None:
+        claims()
+        client.found(1000)
+
+    line("  claim, then limit=1000", f"{median(both, 40) * 1000:.2f} ms")
+
+
+def memory(db: Database, hosts: int) -> None:
+    """What the index takes, loaded here."""
+    index = Index(db)
+    db.read(lambda tx: next(index.fitting(tx, {"DISK_GB": 1}, "DISK_GB")))
+    index.changed()
+    tracemalloc.start()
+    db.read(lambda tx: next(index.fitting(tx, {"DISK_GB": 1}, "DISK_GB")))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    line("  index", f"{held / 1e6:.1f} MB", f"{held / hosts / len(TREE):.0f} bytes a provider")
 
 
 def main() -> None:
-    """Measure and print."""
-    hosts = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    with tempfile.TemporaryDirectory() as folder:
-        db = Database(f"sqlite:///{Path(folder) / 'bench.db'}")
-        schema.create_all(db.engine)
-        db.run(lambda tx: fill(tx, hosts))
-        found, _ = db.read(lambda tx: placement.candidates(tx, WISH))
-        ids = [c.provider_id for c in found]
-        rows = {
-            "candidates, all": lambda _i: db.read(lambda tx: placement.candidates(tx, WISH)),
-            "candidates, by trait": lambda _i: db.read(
-                lambda tx: placement.candidates(tx, WISH, required=["COMPUTE_NODE"])
-            ),
-            "allocation_candidates": lambda _i: db.read(
-                lambda tx: search(Picture(tx), Wish({"": Asked(WISH)}))
-            ),
-            "claim": lambda i: db.run(
-                lambda tx: placement.claim(tx, f"c{i}", "p", "u", ids[i % len(ids)], WISH)
-            ),
-            "release": lambda i: db.run(lambda tx: placement.release(tx, f"c{i}")),
-        }
-        print(f"{hosts} hosts, SQLite in {folder}")
-        for name, work in rows.items():
-            wall, cpu = median(work, 200 if name in ("claim", "release") else 20)
-            print(f"{name:24} {wall:8.2f} ms median {cpu:8.2f} ms CPU")
-        db.close()
+    """Measure each number of hosts on both databases."""
+    counts = sorted(int(word) for word in sys.argv[1:]) or [1000, 10_000]
+    print(f"{machine()}\n")
+    with contextlib.ExitStack() as ending:
+        server = Server()
+        ending.callback(server.close)
+        for name in ("PostgreSQL", "SQLite"):
+            folder = Path(ending.enter_context(tempfile.TemporaryDirectory()))
+            url = server.new_database() if name == "PostgreSQL" else ""
+            cloud = Cloud(folder, PORT, *(("--database", url) if url else ()))
+            ending.callback(cloud.down)
+            db = Database(url or f"sqlite:///{folder}/state/pileus.db")
+            ending.callback(db.close)
+            made = 0
+            for hosts in counts:
+                fill(db, range(made, hosts))
+                made = hosts
+                print(f"{hosts} hosts, {hosts * len(TREE)} providers, {name}", flush=True)
+                measure(cloud, hosts)
+                memory(db, hosts)
+            cloud.down()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from pileus.core.db import Tx
-from pileus.core.resource import Resource
 from pileus.placement import claims, provide
 from pileus.placement.rows import Inventory, Provider, ProviderAggregate, ProviderTrait, Trait
 
@@ -61,7 +60,8 @@ class Draws:
         tx.add(Provider(id=id, name=name, parent_id=parent, root_id=root))
         for resource in sorted(some(self.draw, CLASSES, 0.6)):
             tx.add(self._inventory(id, resource))
-        self._sets(tx, id)
+        self._retrait(tx, id)
+        self._regroup(tx, id)
         return id
 
     def _inventory(self, id: str, name: str) -> Inventory:
@@ -79,21 +79,23 @@ class Draws:
             used=0,
         )
 
-    def _sets(self, tx: Tx, id: str) -> None:
+    def _retrait(self, tx: Tx, id: str) -> None:
         tx.remove_where(ProviderTrait, provider_id=id)
-        tx.remove_where(ProviderAggregate, provider_id=id)
         traits = some(self.draw, TRAITS, 0.45) | some(self.draw, [SHARES], 0.1)
-        rows: list[Resource] = [ProviderTrait(provider_id=id, trait=t) for t in sorted(traits)]
-        groups = some(self.draw, AGGREGATES, 0.4)
-        for row in (*rows, *(ProviderAggregate(provider_id=id, aggregate_id=a) for a in groups)):
-            tx.add(row)
+        tx.add_all([ProviderTrait(provider_id=id, trait=name) for name in sorted(traits)])
+
+    def _regroup(self, tx: Tx, id: str) -> None:
+        tx.remove_where(ProviderAggregate, provider_id=id)
+        groups = sorted(some(self.draw, AGGREGATES, 0.4))
+        tx.add_all([ProviderAggregate(provider_id=id, aggregate_id=one) for one in groups])
 
     def change(self, tx: Tx) -> None:
         """Change a world somehow."""
         ids = sorted(p.id for p in tx.all(Provider))
-        kinds = (self._claim, self._claim, self._restock, self._retrait, self._move, self._drop)
-        for _ in range(self.draw.randint(1, 4)):
-            if not ids or self.draw.random() < 0.15:
+        often = (self._claim, self._claim, self._restock, self._retrait, self._regroup)
+        kinds = (*often, *often, self._move, self._drop)
+        for _ in range(self.draw.randint(1, 2)):
+            if not ids or self.draw.random() < 0.08:
                 ids.append(self.provider(tx, self.draw.choice([None, *ids])))
             else:
                 self.draw.choice(kinds)(tx, self.draw.choice(ids))
@@ -101,7 +103,8 @@ class Draws:
 
     def _claim(self, tx: Tx, id: str) -> None:
         consumer = f"c0000000-0000-4000-8000-{self.draw.randrange(20):012d}"
-        wanted = {row.resource_class: row.min_unit for row in tx.all(Inventory, provider_id=id)}
+        rows = tx.all(Inventory, provider_id=id)
+        wanted = {row.resource_class: row.min_unit * row.step_size for row in rows[:2]}
         try:
             claims.claim(tx, consumer, "p", "u", id, wanted)
         except claims.NoCapacity:
@@ -118,9 +121,6 @@ class Draws:
                 tx.add(self._inventory(id, name))
         tx.increase(Provider, "generation", id=id)
 
-    def _retrait(self, tx: Tx, id: str) -> None:
-        self._sets(tx, id)
-
     def _move(self, tx: Tx, id: str) -> None:
         """Another parent, or none."""
         rows = {p.id: p for p in tx.all(Provider)}
@@ -133,9 +133,8 @@ class Draws:
         tx.set(Provider, Provider.id.in_(sorted(below)), root_id=root)
 
     def _drop(self, tx: Tx, id: str) -> None:
-        held = {c for c in (f"c0000000-0000-4000-8000-{n:012d}" for n in range(20))}
-        for consumer in sorted(held):
-            claims.release(tx, consumer, id)
+        for number in range(20):
+            claims.release(tx, f"c0000000-0000-4000-8000-{number:012d}", id)
         if not tx.exists(Provider, parent_id=id):
             provide.provider_remove(tx, id)
 
@@ -180,7 +179,7 @@ class Draws:
             found.member_of = [set(draw.sample(AGGREGATES, draw.randint(1, 3)))]
             if draw.random() < 0.3:
                 found.member_of.append({draw.choice(AGGREGATES)})
-        if minor >= 32 and draw.random() < 0.15:
+        if minor >= 32 and draw.random() < 0.2:
             found.outside = set(draw.sample(AGGREGATES, draw.randint(1, 2)))
         if minor >= 31 and draw.random() < 0.12:
             found.in_tree = draw.choice([*ids, provider_id(999_999)])

@@ -142,6 +142,10 @@ class Tx:
         """Run an update that was built once; how many rows it wrote."""
         return self.conn.execute(statement, values).rowcount
 
+    def update_all(self, statement: sa.Update, values: Sequence[Mapping[str, Any]]) -> int:
+        """Run an update for each of the values, in one trip and in their order; rows written."""
+        return self.conn.execute(statement, values).rowcount if values else 0
+
     def remove(self, thing: Resource) -> None:
         """Delete one row; one that is gone already is no error."""
         self.conn.execute(thing.remove_by_key, {name: getattr(thing, name) for name in thing.keys})

@@ -52,10 +52,9 @@ def _sqlite(table: str, column: str, events: tuple[str, ...]) -> Iterator[str]:
     for event in events:
         row = "OLD" if event == "DELETE" else "NEW"
         yield (
-            f"CREATE TRIGGER {table}_{event.lower()} AFTER {event} ON {table} BEGIN"
-            f" INSERT INTO placement_changes (number, provider_id)"
-            f" SELECT coalesce(max(number), 0) + 1, {row}.{column}"  # noqa: S608
-            " FROM placement_changes; END"
+            f"CREATE TRIGGER {table}_{event.lower()} AFTER {event} ON {table} BEGIN"  # noqa: S608
+            " INSERT INTO placement_changes (number, provider_id)"
+            f" SELECT coalesce(max(number), 0) + 1, {row}.{column} FROM placement_changes; END"
         )
 
 

@@ -26,9 +26,9 @@ class NoCapacity(Conflict):
 
 
 class _Short(Exception):
-    def __init__(self, provider_id: str, shares: Mapping[str, int]) -> None:
-        super().__init__(provider_id)
-        self.provider_id, self.shares = provider_id, shares
+    def __init__(self, wanted: Shares) -> None:
+        super().__init__("too little")
+        self.wanted = wanted
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def whole(tx: Tx) -> Iterator[None]:
         with tx.conn.begin_nested():
             yield
     except _Short as short:
-        raise NoCapacity(_why_not(tx, short.provider_id, short.shares)) from None
+        raise NoCapacity(_why_not(tx, short.wanted)) from None
 
 
 def claim(
@@ -136,8 +136,7 @@ def take_all(
 
     touched: further providers whose generation must grow, as the consumer has left them.
     """
-    for provider_id, shares in sorted(wanted.items()):
-        _take(tx, provider_id, shares)
+    _take(tx, wanted)
     if wanted:
         _keep_consumer(tx, consumer_id, project_id, user_id, consumer_type)
     else:
@@ -153,9 +152,17 @@ def take_all(
 
 
 def _touch(tx: Tx, providers: Iterable[str]) -> None:
-    for provider_id in sorted(providers):
-        tx.increase(Provider, "generation", id=provider_id)
-        tx.signal(TOPIC, provider_id)
+    ids = sorted(providers)
+    tx.update_all(_stepping(), [{"own_id": id} for id in ids])
+    for id in ids:
+        tx.signal(TOPIC, id)
+
+
+@cache
+def _stepping() -> sa.Update:
+    c = Provider.table.c
+    mine = c.id == sa.bindparam("own_id")
+    return sa.update(Provider.table).where(mine).values(generation=c.generation + 1)
 
 
 def fits(amount: sa.ColumnElement[int], columns: Any = None) -> sa.ColumnElement[bool]:
@@ -172,12 +179,15 @@ def fits(amount: sa.ColumnElement[int], columns: Any = None) -> sa.ColumnElement
     )
 
 
-def _take(tx: Tx, provider_id: str, shares: Mapping[str, int]) -> None:
-    tx.line("provider", provider_id)
-    for name, amount in sorted(shares.items()):
-        wanted = {"own_provider": provider_id, "own_class": name, "amount": amount}
-        if not tx.update(_taking(), wanted):
-            raise _Short(provider_id, shares)
+def _take(tx: Tx, wanted: Shares) -> None:
+    """Always in the same order, so that of two who want the same the second waits."""
+    takes = []
+    for provider_id, shares in sorted(wanted.items()):
+        tx.line("provider", provider_id)
+        for name, amount in sorted(shares.items()):
+            takes.append({"own_provider": provider_id, "own_class": name, "amount": amount})
+    if tx.update_all(_taking(), takes) < len(takes):
+        raise _Short(wanted)
 
 
 @cache
@@ -190,39 +200,52 @@ def _taking() -> sa.Update:
     return sa.update(Inventory.table).where(*own, fits(amount)).values(used=c.used + amount)
 
 
-def _why_not(tx: Tx, provider_id: str, shares: Mapping[str, int]) -> str:
-    rows = {r.resource_class: r for r in tx.all(Inventory, provider_id=provider_id)}
-    whys = []
-    for name, amount in sorted(shares.items()):
-        row = rows.get(name)
-        if row is None:
-            whys.append(f"it has no inventory of {name}")
-        elif not row.min_unit <= amount <= row.max_unit or amount % row.step_size:
-            whys.append(
-                f"it gives {name} in pieces of {row.min_unit} to {row.max_unit}, in steps of"
-                f" {row.step_size}, and {amount} is not one"
-            )
-        elif row.used + amount > row.capacity:
-            whys.append(
-                f"{amount} {name} would exceed its capacity of {row.capacity}, of which"
-                f" {row.used} is used"
-            )
-    why = "; ".join(whys) or "the requests together exceed its capacity"
+def _why_not(tx: Tx, wanted: Shares) -> str:
+    rows = {(r.provider_id, r.resource_class): r for r in tx.all(Inventory, provider_id=[*wanted])}
+    for provider_id, shares in sorted(wanted.items()):
+        short = {name: (amount, rows.get((provider_id, name))) for name, amount in shares.items()}
+        whys = [why for name, one in sorted(short.items()) if (why := _why(name, *one))]
+        if whys:
+            return _unable(provider_id, "; ".join(whys))
+    return _unable(", ".join(sorted(wanted)), "the requests together exceed its capacity")
+
+
+def _unable(provider_id: str, why: str) -> str:
     return f"Unable to allocate inventory from resource provider {provider_id}: {why}."
+
+
+def _why(name: str, amount: int, row: Inventory | None) -> str:
+    """Why an inventory cannot give so much; "" where it can."""
+    if row is None:
+        return f"it has no inventory of {name}"
+    if not row.min_unit <= amount <= row.max_unit or amount % row.step_size:
+        return (
+            f"it gives {name} in pieces of {row.min_unit} to {row.max_unit}, in steps of"
+            f" {row.step_size}, and {amount} is not one"
+        )
+    if row.used + amount > row.capacity:
+        return (
+            f"{amount} {name} would exceed its capacity of {row.capacity}, of which"
+            f" {row.used} is used"
+        )
+    return ""
 
 
 def _keep_consumer(
     tx: Tx, consumer_id: str, project_id: str, user_id: str, consumer_type: str
 ) -> None:
     owner = {"project_id": project_id, "user_id": user_id, "consumer_type": consumer_type}
-    if not tx.update(_keeping(), {"own_id": consumer_id, "updated_at": tx.now, **owner}):
-        tx.add(Consumer(id=consumer_id, **owner))
+    tx.execute(_keeping(), {"id": consumer_id, "now": tx.now, **owner})
 
 
 @cache
-def _keeping() -> sa.Update:
-    table = Consumer.table
-    mine = table.c.id == sa.bindparam("own_id")
-    named = ("project_id", "user_id", "consumer_type", "updated_at")
-    values: dict[str, Any] = {name: sa.bindparam(name) for name in named}
-    return sa.update(table).where(mine).values(generation=table.c.generation + 1, **values)
+def _keeping() -> sa.TextClause:
+    query = (
+        "INSERT INTO placement_consumers"
+        " (id, project_id, user_id, consumer_type, generation, created_at, updated_at)"
+        " VALUES (:id, :project_id, :user_id, :consumer_type, 1, :now, :now)"
+        " ON CONFLICT (id) DO UPDATE SET project_id = excluded.project_id,"
+        " user_id = excluded.user_id, consumer_type = excluded.consumer_type,"
+        " generation = placement_consumers.generation + 1, updated_at = excluded.updated_at"
+    )
+    return sa.text(query).bindparams(sa.bindparam("now", type_=sa.DateTime()))

@@ -7,7 +7,8 @@ from pileus.core.clock import ManualClock
 from pileus.core.db import Database, Tx
 from pileus.core.ids import Ids
 from pileus.core.resource import schema
-from pileus.placement import Index, Inventory
+from pileus.placement import Index, Inventory, changes
+from pileus.placement import index as indices
 
 
 @pytest.fixture
@@ -93,18 +94,71 @@ def test_hosts_come_and_go(db: Database, index: Index) -> None:
     assert db.read(lambda tx: _room(tx, index)) == ["d", "c", "a"]
 
 
-def test_what_another_process_did_is_seen_later(
-    db: Database, index: Index, clock: ManualClock, tmp_path
+@pytest.fixture
+def other(db: Database, clock: ManualClock):
+    """The same database as another process has it."""
+    made = Database(db.url, clock, Ids(2))
+    yield made
+    made.close()
+
+
+def test_what_another_process_did_is_seen_at_once(
+    db: Database, index: Index, other: Database
 ) -> None:
     db.read(lambda tx: _room(tx, index))
-    other = Database(db.url, clock, Ids(2))
+
     other.run(lambda tx: _take(tx, "one", "b", 30))
+    taken = db.read(lambda tx: _room(tx, index))
+    other.run(lambda tx: placement.release(tx, "one"))
+    other.run(lambda tx: placement.provider_remove(tx, "a"))
+    other.run(lambda tx: _host(tx, "d", 40))
+
+    assert taken == ["c", "a"]
+    assert db.read(lambda tx: _room(tx, index)) == ["d", "b", "c"]
+
+
+def test_one_with_changes_of_its_own_loads_the_index_for_itself_alone(
+    db: Database, index: Index
+) -> None:
+    def work(tx: Tx) -> list[str]:
+        _take(tx, "one", "b", 25)
+        found = _room(tx, index)
+        tx.conn.rollback()  # as the end of a process would
+        return found
+
+    assert db.read(work) == ["c", "a", "b"]
     assert db.read(lambda tx: _room(tx, index)) == ["b", "c", "a"]
 
-    clock.advance(11)
 
-    assert db.read(lambda tx: _room(tx, index)) == ["c", "a"]
-    other.close()
+def test_only_what_has_changed_is_read_again(
+    db: Database, index: Index, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    read = indices.read
+    monkeypatch.setattr(indices, "read", lambda tx, ids=None: asked.append(ids) or read(tx, ids))
+    db.read(lambda tx: _room(tx, index))
+    other.run(lambda tx: _take(tx, "one", "b", 30))
+
+    db.read(lambda tx: _room(tx, index))
+    db.read(lambda tx: _room(tx, index))
+
+    assert asked == [None, {"b"}]
+
+
+def test_an_index_that_missed_what_is_forgotten_reads_all_again(
+    db: Database, index: Index, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "_KEPT", 2)
+    db.read(lambda tx: _room(tx, index))
+    other.run(lambda tx: _take(tx, "one", "b", 30))
+    for number in range(4):
+        other.run(lambda tx, number=number: _take(tx, f"c{number}", "c", 1))
+    other.run(changes.forget)
+
+    found = db.read(lambda tx: _room(tx, index))
+
+    assert db.read(lambda tx: tx.count(changes.Change)) == 3
+    assert found == ["c", "a"]
 
 
 def test_a_transaction_that_began_before_a_change_does_not_hide_it(

@@ -15,7 +15,7 @@ STATE ?= /var/lib/pileus
 IMAGES ?= /var/cache/pileus/images
 
 .DEFAULT_GOAL := help
-.PHONY: bare help env host databases ping client up test test-postgresql test-real hosts faults campaign check format e2e image bench bench-fleet bench-choices golden migration clean
+.PHONY: bare help env host databases ping client up test test-postgresql test-real hosts faults campaign check format differential e2e image bench bench-fleet bench-placement bench-choices golden migration clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -68,6 +68,9 @@ faults: env ## Crash every flow at every line (the whole campaign)
 campaign: env ## 20 clients and 100,000 calls while everything breaks (CAMPAIGN_SEED= repeats one)
 	CAMPAIGN=full $(BIN)/python -m pytest tests/campaign -s -o timeout=10000
 
+differential: env ## Compare allocation candidates with brute force, thousands of times (WORLDS= of 18 requests)
+	PILEUS_DIFFERENTIAL=$(or $(WORLDS),500) $(BIN)/python -m pytest tests/api/placement/test_differential.py
+
 check: env ## Format, lint, types, layers
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/ruff check src tests bench
@@ -111,6 +114,9 @@ bench-choices: .bench/.done ## Measure the libraries chosen against those not ch
 
 bench-fleet: env ## Measure 500, 1,000 and 5,000 simulated hosts (BENCH_FILL= more servers on the last)
 	$(BIN)/python bench/fleet.py
+
+bench-placement: env databases ## Measure allocation candidates and claims, 1,000 and 10,000 hosts of 7 providers
+	$(BIN)/python bench/placement.py
 
 bench: env ## Measure the simulated cloud; as root with a cloud up, also a real guest
 	$(BIN)/python bench/api.py

@@ -26,8 +26,9 @@ from pathlib import Path
 import msgspec
 from api import Cloud, line, machine
 
+from pileus import placement
 from pileus.core.db import Database, Tx, chunks
-from pileus.placement import Index
+from pileus.core.resource import schema
 from pileus.placement.rows import Inventory, Provider, ProviderTrait, Trait
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -38,6 +39,9 @@ QUERY = (
     "&resources1=VCPU:1,MEMORY_MB:256&required1=CUSTOM_FOO&resources2=FPGA:1&group_policy=none"
 )
 PORT = int(os.environ.get("BENCH_PORT", "18899"))
+FLAT = {"VCPU": 64, "MEMORY_MB": 262_144, "DISK_GB": 2000}
+SERVER = {"VCPU": 2, "MEMORY_MB": 2048, "DISK_GB": 20}
+CHOICES = 10_000  # flat hosts to choose from
 IDLE = 2.0  # seconds, after which the server may end a connection
 FIELDS = ("total", "reserved", "min_unit", "max_unit", "step_size")
 MOST = 2**31 - 1
@@ -189,7 +193,7 @@ def measure(cloud: Cloud, hosts: int) -> None:
 
 def memory(db: Database, hosts: int) -> None:
     """What the index takes, loaded here."""
-    index = Index(db)
+    index = placement.Index(db)
     db.read(lambda tx: next(index.fitting(tx, {"DISK_GB": 1}, "DISK_GB")))
     index.changed()
     tracemalloc.start()
@@ -197,6 +201,32 @@ def memory(db: Database, hosts: int) -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     line("  index", f"{held / 1e6:.1f} MB", f"{held / hosts / len(TREE):.0f} bytes a provider")
+
+
+def choosing(db: Database) -> None:
+    """Placement's part of scheduling a server: choose of flat hosts and claim, one transaction."""
+    stock = {name: placement.Inventory(size) for name, size in FLAT.items()}
+    for some in chunks(range(CHOICES), 500):
+        db.run(lambda tx, some=some: [_flat(tx, number, stock) for number in some])
+    index = placement.Index(db)
+
+    def one() -> None:
+        consumer = str(uuid.uuid4())
+
+        def work(tx: Tx) -> None:
+            host = next(index.fitting(tx, SERVER, "MEMORY_MB"))
+            placement.claim(tx, consumer, "bench", "bench", host, SERVER)
+
+        db.run(work, kind="bench")
+
+    one()
+    line("  chosen and claimed", f"{1 / median(one, 200):.0f}/s")
+    rate, failed = at_once(one, 10, 1000)
+    line("  10 at once", f"{rate:.0f}/s", f"{failed} failed")
+
+
+def _flat(tx: Tx, number: int, stock: dict[str, placement.Inventory]) -> None:
+    placement.provider_put(tx, str(uuid.uuid4()), f"flat-{number:05d}", stock, ["COMPUTE_NODE"])
 
 
 def main() -> None:
@@ -221,6 +251,11 @@ def main() -> None:
                 measure(cloud, hosts)
                 memory(db, hosts)
             cloud.down()
+            flat = Database(server.new_database() if url else f"sqlite:///{folder}/flat.db")
+            ending.callback(flat.close)
+            schema.create_all(flat.engine)
+            print(f"{CHOICES} flat hosts, {name}, in this process", flush=True)
+            choosing(flat)
 
 
 if __name__ == "__main__":

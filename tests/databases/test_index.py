@@ -1,4 +1,4 @@
-"""The index on PostgreSQL, where transactions are committed in another order than they are numbered."""
+"""The index on PostgreSQL, where commits come in another order than transactions are numbered."""
 
 from collections.abc import Iterator
 

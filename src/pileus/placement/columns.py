@@ -93,7 +93,10 @@ class Stock:
         """The columns of those that can give `amount` in one piece, now."""
         t = self.table
         fits = (t[USED] + amount <= t[CAPACITY]) & (t[LEAST] <= amount) & (t[MOST] >= amount)
-        found: Array = fits & (np.mod(amount, t[STEP]) == 0)
+        stepped = t[STEP] > 1
+        if stepped.any():
+            fits[stepped] &= np.mod(amount, t[STEP, stepped]) == 0
+        found: Array = fits
         return found
 
 

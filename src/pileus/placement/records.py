@@ -39,20 +39,21 @@ def _read(tx: Tx, some: bool, values: Mapping[str, Any]) -> dict[str, Record]:
     found: dict[str, Record] = {}
     sets: dict[frozenset[str], frozenset[str]] = {}  # most providers have the same ones
     providers, traits, aggregates, stocks = _queries(some)
-    for id, parent in tx.execute(providers, values):
+    for id, parent in tx.execute(providers, values).all():
         found[id] = Record(parent)
     for id, names in _grouped(tx, traits, values).items():
         found[id].traits = sets.setdefault(names, names)
     for id, names in _grouped(tx, aggregates, values).items():
         found[id].aggregates = sets.setdefault(names, names)
-    for id, name, total, reserved, ratio, used, least, most, step in tx.execute(stocks, values):
+    rows = tx.execute(stocks, values).all()
+    for id, name, total, reserved, ratio, used, least, most, step in rows:
         found[id].stock[name] = ((total - reserved) * ratio, used, least, most, step)
     return found
 
 
 def _grouped(tx: Tx, query: Any, values: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     found: dict[str, list[str]] = {}
-    for id, name in tx.execute(query, values):
+    for id, name in tx.execute(query, values).all():
         found.setdefault(id, []).append(name)
     return {id: frozenset(names) for id, names in found.items()}
 

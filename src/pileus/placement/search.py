@@ -99,9 +99,10 @@ class _Hunt:
                 return
             options.append((trees, providers))
         roots = np.flatnonzero(able).astype(np.int32)
-        empty = np.zeros((0, len(roots)), dtype=np.int32)
-        for block in self._grow(roots, empty, options):
-            yield self._fresh(block)
+        for begin in range(0, len(roots), self.block):
+            some = roots[begin : begin + self.block]
+            for rows in self._grow(some, np.zeros((0, len(some)), dtype=np.int32), options):
+                yield self._fresh(rows)
 
     def _roots(self) -> "Array":
         """Whether each provider is a root that may be the tree's."""
@@ -129,15 +130,18 @@ class _Hunt:
             fits &= c.tree == c.tree[c.at[group.in_tree]]
         elif not slot.resources and not group.required and not group.member_of:
             fits[:] = False
-        within = c.aggregates.where(partial(_all_of, group.member_of))
-        outside = c.aggregates.where(group.outside.isdisjoint)
+        within, outside = self._inside(group)
         if slot.suffix:
-            fits &= within & outside & c.traits.where(partial(_all_of, group.required))
+            fits &= within & outside
+            if group.required:
+                fits &= c.traits.where(partial(_all_of, group.required))
             own, shared = fits, fits
-        else:
+        elif group.member_of or group.outside:
             # An aggregate of the root counts for its whole tree.
             own = fits & (within | within[c.tree]) & outside & outside[c.tree]
             shared = fits & within & outside
+        else:
+            own, shared = fits, fits
         providers = np.flatnonzero(own).astype(np.int32)
         trees = c.tree[providers]
         givers, roots = c.sharing()
@@ -150,6 +154,18 @@ class _Hunt:
                 order = np.argsort(trees, kind="stable")
                 providers, trees = providers[order], trees[order]
         return trees, providers
+
+    def _inside(self, group: Asked) -> "tuple[Array, Array]":
+        """Whether each provider is in all aggregates that it must be in, and out of the others."""
+        import numpy as np
+
+        everyone = np.ones(len(self.columns.ids), dtype=bool)
+        aggregates, within, outside = self.columns.aggregates, everyone, everyone
+        if group.member_of:
+            within = aggregates.where(partial(_all_of, group.member_of))
+        if group.outside:
+            outside = aggregates.where(group.outside.isdisjoint)
+        return within, outside
 
     def _grow(
         self, roots: "Array", rows: "Array", options: "Sequence[tuple[Array, Array]]"

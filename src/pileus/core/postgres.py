@@ -25,6 +25,8 @@ def engine(url: str, json: Mapping[str, Any]) -> sa.Engine:
     """An engine whose transactions see one moment (REPEATABLE READ) and never lose an update."""
     from .cursor import Cursor  # the driver is there only where it is wanted
 
+    # It warns of each batch that ends in an error, which whoever sent the batch hears of anyway.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     made = sa.create_engine(
         url,
         pool_size=16,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .columns import Array, Columns
 
 TOPIC = "placement"
+_IN_HAND = 1.0  # seconds for which a root that was offered may be about to be claimed
 
 
 class Index:
@@ -31,8 +32,16 @@ class Index:
         self._look = NOTHING
         self._again: set[str] = set()
         self._term = 0  # grows when everything is to be read again
+        self._clock = db.clock
+        self._offered: dict[str, float] = {}  # root → when
+        db.listen(TOPIC, self._heard)
+
+    def _heard(self, key: str) -> None:
         # Changes are seen by looking; but signals that were lost may mean another database.
-        db.listen(TOPIC, lambda key: None if key else self.changed())
+        if key:
+            self._offered.pop(key, None)
+        else:
+            self.changed()
 
     def changed(self, provider_id: str = "") -> None:
         """This provider is to be read again; without a name, everything."""
@@ -99,15 +108,30 @@ class Index:
             return None
 
     def fitting(self, tx: Tx, resources: Mapping[str, int], weigh: str) -> Iterator[str]:
-        """Roots that may have room for all of this, the one with most `weigh` free first."""
+        """Roots that may have room for all of this, the one with most `weigh` free first.
+
+        Of equals, those come last that were offered to others a moment ago: whoever claims what
+        another is about to claim has to wait for it.
+        """
         own = _own(tx) - {""}
+        now = self._clock.monotonic()
         with self.columns(tx) as columns:
             ids, weights = columns.ids, columns.weights(resources, weigh)
             at = [columns.at[id] for id in own if id in columns.at]
+            for id, since in list(self._offered.items()):
+                if now - since > _IN_HAND or id not in columns.at:
+                    self._offered.pop(id, None)
+                else:
+                    weights[columns.at[id]] -= 0.5
         if own:
             weights[at] = -float("inf")
             ids, weights = _with(ids, weights, _mine(tx, own, resources, weigh))
-        return _best(ids, weights)
+        return self._offer(ids, weights, now)
+
+    def _offer(self, ids: Sequence[str], weights: "Array", now: float) -> Iterator[str]:
+        for id in _best(ids, weights):
+            self._offered[id] = now
+            yield id
 
 
 def _own(tx: Tx) -> set[str]:

@@ -21,8 +21,8 @@ from pileus.core.parts import Parts
 from pileus.hosts import Timing
 from pileus.machine import Machine, simulated
 from pileus.network import pending
-from tests.login import login
 
+from .login import login
 from .wait import until
 
 WAIT = 60.0

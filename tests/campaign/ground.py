@@ -14,9 +14,9 @@ from pileus.pidfile import running
 from pileus.settings import load
 from pileus.sim import Plan
 from pileus.sim.fleet import Fleet
-from tests.login import login
 
 from ..agent.fleet import Relay
+from ..login import login
 from ..ports import free_port
 from ..wait import until
 from .client import FLAVORS, Client

@@ -16,9 +16,9 @@ import yaml
 
 from pileus.core.ids import derived
 from pileus.first_image import NAME
-from tests.login import login
 
 from .. import wait
+from ..login import login
 from ..ports import free_port
 
 PILEUS = [sys.executable, "-m", "pileus.cli"]

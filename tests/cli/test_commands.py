@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from pileus import logs
-from tests.login import login
 
+from ..login import login
 from ..ports import free_port
 
 PILEUS = [sys.executable, "-m", "pileus.cli"]

@@ -17,8 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.login import login
-
+from ..login import login
 from . import next_version
 from .test_commands import Machine
 

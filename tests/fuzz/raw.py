@@ -4,7 +4,7 @@ import json
 import socket
 from types import TracebackType
 
-from tests.login import by_password
+from ..login import by_password
 
 
 class Raw:

@@ -13,8 +13,8 @@ import libvirt
 
 from pileus.host.libvirtd import Libvirtd
 from pileus.host.place import Place
-from tests.login import login
 
+from ..login import login
 from ..wait import until
 from .machines import Host, Machines
 

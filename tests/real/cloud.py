@@ -13,9 +13,9 @@ import yaml
 
 from pileus.host.libvirtd import Libvirtd
 from pileus.host.place import Place
-from tests.login import login
 
 from .. import wait
+from ..login import login
 from ..ports import free_port
 
 PILEUS = [sys.executable, "-m", "pileus.cli"]

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from pileus import app, placement
 from pileus.core.db import Database
-from pileus.placement import Index, Inventory
+from pileus.placement import Index, Inventory, changes
 
 from ..postgresql import Server
 
@@ -52,6 +52,24 @@ def test_one_that_began_first_and_ended_last_is_seen(db: Database) -> None:
 
     assert between == ["a", "c"]
     assert _free(db, index) == ["c"]
+
+
+def test_one_that_ended_last_and_is_forgotten_already_is_seen(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "_KEPT", 2)
+    index = Index(db)
+    with db.engine.connect() as first:
+        _use(first, "a")
+        for _ in range(4):
+            db.run(lambda tx: placement.claim(tx, "one", "p", "u", "b", {"MEMORY_MB": 1}))
+            db.run(lambda tx: placement.release(tx, "one"))
+        between = _free(db, index)
+        first.commit()
+    db.run(changes.forget)
+
+    assert between == ["a", "b", "c"]
+    assert _free(db, index) == ["b", "c"]
 
 
 def test_one_that_is_undone_leaves_nothing(db: Database) -> None:

@@ -2,14 +2,13 @@
 
 Triggers write it, so nothing that changes a provider can forget to, not even a process of an older
 version on the same database. A number is of one transaction: on SQLite it grows with each change,
-as there is one writer; on PostgreSQL it is the transaction's id, and what a snapshot shows of them
-says exactly what has come about since another one.
+as there is one writer; on PostgreSQL it is the transaction's id, and a snapshot says which it does
+not show yet.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -20,8 +19,7 @@ from ..core.resource import Resource, attr
 from ..core.types import Int, Uuid
 from .rows import Provider, ProviderAggregate, ProviderTrait
 
-# More changes than this before a look, and everything is read anew. It is far more than can come
-# about during one transaction, so none is written below what has been dropped.
+# An index that is further behind reads everything anew.
 _KEPT = 100_000
 _PERIOD = 600.0
 
@@ -88,31 +86,38 @@ class Look:
     """What one transaction sees of the changes.
 
     place: of two looks, the one whose transaction sees more has the greater.
-    mark, seen: what the next look asks from. floor: below this number, changes are forgotten.
+    end, under_way: it sees all numbers below `end` but for these, whose transactions were open.
+    floor: below it changes are forgotten. changed: what came about since the look before.
     """
 
     place: tuple[int, ...]
-    mark: int
-    seen: str
+    end: int
+    under_way: frozenset[int]
     floor: int
     changed: frozenset[str]
 
+    def whole(self, before: "Look") -> bool:
+        """Whether nothing is forgotten that came about since the look before."""
+        ended = before.under_way - self.under_way
+        return self.floor <= before.end and all(number >= self.floor for number in ended)
 
-NOTHING = Look((), 0, "1:1:", 0, frozenset())
+
+NOTHING = Look((), 0, frozenset(), 0, frozenset())
 
 
 def look(tx: Tx, before: Look) -> Look:
     """What has come about since the look before; one query."""
-    sqlite = tx.conn.dialect.name == "sqlite"
-    values: dict[str, Any] = {"mark": before.mark}
-    if sqlite:
-        newest, floor, ids = tx.execute(_numbers(), values).one()
+    if tx.conn.dialect.name == "sqlite":
+        newest, floor, ids = tx.execute(_numbers(), {"end": before.end}).one()
         changed = frozenset(msgspec.json.decode(ids))
-        return Look((newest,), newest + 1, "", floor, changed)
-    seen, floor, ids = tx.execute(_snapshot(), values | {"seen": before.seen}).one()
-    oldest, next_one, under_way = seen.split(":")
-    place = (int(next_one), int(oldest), -len(under_way.split(",")) if under_way else 0)
-    return Look(place, int(oldest), seen, floor, frozenset(ids or ()))
+        return Look((newest,), newest + 1, frozenset(), floor, changed)
+    under_way = ",".join(map(str, before.under_way))
+    values = {"end": before.end, "under_way": f"{{{under_way}}}"}
+    snapshot, floor, ids = tx.execute(_snapshot(), values).one()
+    oldest, end, under_way = snapshot.split(":")
+    still = frozenset(map(int, under_way.split(","))) if under_way else frozenset[int]()
+    place = (int(end), int(oldest), -len(still))
+    return Look(place, int(end), still, floor, frozenset(ids or ()))
 
 
 @cache
@@ -121,7 +126,7 @@ def _numbers() -> sa.TextClause:
         "SELECT (SELECT coalesce(max(number), 0) FROM placement_changes),"
         " (SELECT coalesce(min(number), 0) FROM placement_changes),"
         " (SELECT json_group_array(DISTINCT provider_id) FROM placement_changes"
-        " WHERE number >= :mark)"
+        " WHERE number >= :end)"
     )
 
 
@@ -132,8 +137,8 @@ def _snapshot() -> sa.TextClause:
         " (SELECT coalesce(min(number), 0) FROM placement_changes),"
         " (SELECT array_agg(DISTINCT provider_id) FROM placement_changes"
         # With two ends the planner expects few, and uses the key, before it has any statistics.
-        f" WHERE number BETWEEN :mark AND {2**63 - 1} AND NOT pg_visible_in_snapshot("
-        "CAST(CAST(number AS text) AS xid8), CAST(:seen AS pg_snapshot)))"
+        f" WHERE number BETWEEN :end AND {2**63 - 1}"
+        " OR number = ANY (CAST(:under_way AS bigint[])))"
     )
 
 

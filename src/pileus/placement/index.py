@@ -69,22 +69,25 @@ class Index:
         """Read what has changed; the columns, where they hold what nobody else may see."""
         with self._using:
             before, loaded, again = self._look, self._columns is not None, set(self._again)
+            term = self._term
         if not loaded:
             return self._load(tx)
         if _own(tx):
             return None
         now = look(tx, before)
-        if now.floor > before.mark:
+        if not now.whole(before):
             self.changed()
             return None
         changed = now.changed | again
         records = read(tx, changed) if changed else {}
         with self._using:
             # Another may have read on meanwhile; then it knows all that this one does.
-            if self._columns is not None and now.place >= self._look.place:
+            if self._columns is None or term != self._term or now.place < self._look.place:
+                return None
+            if changed:
                 self._columns.apply(changed, records)
-                self._look = now
-                self._again -= again
+            self._look = now
+            self._again -= again
         return None
 
     def _load(self, tx: Tx) -> "Columns | None":

@@ -72,6 +72,14 @@ def test_one_that_ended_last_and_is_forgotten_already_is_seen(
     assert _free(db, index) == ["b", "c"]
 
 
+def test_numbers_of_another_server_are_forgotten(db: Database) -> None:
+    db.run(lambda tx: tx.add(changes.Change(number=2**50, provider_id="a")))
+
+    db.run(changes.forget)
+
+    assert not db.read(lambda tx: tx.exists(changes.Change, number=2**50))
+
+
 def test_one_that_is_undone_leaves_nothing(db: Database) -> None:
     index = Index(db)
     _free(db, index)

@@ -46,10 +46,10 @@ class Sets:
         self._numbers = {names: number for number, names in enumerate(self.values)}
         self.of = of.astype(np.int32)
 
-    def where(self, fits: Callable[[frozenset[str]], bool]) -> Array:
-        """For each provider, whether its set fits."""
+    def where(self, fits: Callable[[frozenset[str]], bool], at: Array | None = None) -> Array:
+        """For each of these providers, or for all, whether its set fits."""
         table = np.fromiter((fits(names) for names in self.values), bool, len(self.values))
-        found: Array = table[self.of]
+        found: Array = table[self.of if at is None else self.of[at]]
         return found
 
 

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..core.db import Database, Tx
-from .changes import NOTHING, look
+from .changes import NOTHING, Look, look
 from .records import fits, free, read
 
 if TYPE_CHECKING:
     from .columns import Array, Columns
 
 TOPIC = "placement"
+_SOME = 1000  # providers that are read again rather than all, however few there are
 _IN_HAND = 1.0  # seconds for which a root that was offered may be about to be claimed
 
 
@@ -69,16 +70,16 @@ class Index:
         """Read what has changed; the columns, where they hold what nobody else may see."""
         with self._using:
             before, loaded, again = self._look, self._columns is not None, set(self._again)
-            term = self._term
+            known, term = len(self._columns.ids) if self._columns else 0, self._term
         if not loaded:
             return self._load(tx)
         if _own(tx):
             return None
         now = look(tx, before)
-        if not now.whole(before):
-            self.changed()
-            return None
         changed = now.changed | again
+        if not now.whole(before) or len(changed) > max(_SOME, known // 8):
+            self._drop(before)
+            return None
         records = read(tx, changed) if changed else {}
         with self._using:
             # Another may have read on meanwhile; then it knows all that this one does.
@@ -89,6 +90,13 @@ class Index:
             self._look = now
             self._again -= again
         return None
+
+    def _drop(self, before: Look) -> None:
+        """Everything is to be read again, unless somebody has since this look."""
+        with self._using:
+            if self._look is before:
+                self._columns = None
+                self._term += 1
 
     def _load(self, tx: Tx) -> "Columns | None":
         """Read everything; one does, the others wait for it."""

@@ -32,7 +32,7 @@ def read(tx: Tx, ids: Collection[str] | None = None) -> dict[str, Record]:
     if ids is None:
         rows += tx.execute(_query(some=False)).all()
     else:
-        for some in chunks(sorted(ids), 200):
+        for some in chunks(sorted(ids)):
             rows += tx.execute(_query(some=True), {"ids": some}).all()
     names: dict[str, str] = {}
     found: dict[str, Record] = {}

@@ -119,34 +119,25 @@ class _Hunt:
         import numpy as np
 
         c, group = self.columns, self.wish.groups[slot.suffix]
-        fits = np.ones(len(c.ids), dtype=bool)
-        for name, amount in slot.resources.items():
-            fits &= c.fitting(name, amount)
-        if group.forbidden:
-            fits &= c.traits.where(group.forbidden.isdisjoint)
-        # As upstream has it: a group without resources is in no tree of its own, and needs
-        # something else to be found by.
-        if group.in_tree and slot.resources:
-            fits &= c.tree == c.tree[c.at[group.in_tree]]
-        elif not slot.resources and not group.required and not group.member_of:
-            fits[:] = False
-        within, outside = self._inside(group)
+        able = self._able(slot, group)
+        own = shared = able
         if slot.suffix:
-            fits &= within & outside
             if group.required:
-                fits &= c.traits.where(partial(_all_of, group.required))
-            own, shared = fits, fits
+                able = able[c.traits.where(partial(_all_of, group.required), able)]
+            own = shared = able[self._within(group, able) & self._outside(group, able)]
         elif group.member_of or group.outside:
             # An aggregate of the root counts for its whole tree.
-            own = fits & (within | within[c.tree]) & outside & outside[c.tree]
-            shared = fits & within & outside
-        else:
-            own, shared = fits, fits
-        providers = np.flatnonzero(own).astype(np.int32)
-        trees = c.tree[providers]
+            roots = c.tree[able]
+            within, outside = self._within(group, able), self._outside(group, able)
+            shared = able[within & outside]
+            within |= self._within(group, roots)
+            own = able[within & outside & self._outside(group, roots)]
+        providers, trees = own, c.tree[own]
         givers, roots = c.sharing()
         if len(givers) and (slot.suffix or not group.in_tree):
-            ok = shared[givers] if slot.suffix else shared[givers] & outside[roots]
+            ok = np.isin(givers, shared)
+            if not slot.suffix:
+                ok &= self._outside(group, roots)
             if ok.any():
                 self.shared = True
                 providers = np.concatenate([providers, givers[ok]])
@@ -155,17 +146,46 @@ class _Hunt:
                 providers, trees = providers[order], trees[order]
         return trees, providers
 
-    def _inside(self, group: Asked) -> "tuple[Array, Array]":
-        """Whether each provider is in all aggregates that it must be in, and out of the others."""
+    def _able(self, slot: Slot, group: Asked) -> "Array":
+        """The providers, ascending, that have what the slot takes, and none of what is forbidden.
+
+        As upstream has it, a group without resources is not narrowed by its tree, and finds nobody
+        unless it asks for traits or aggregates.
+        """
         import numpy as np
 
-        everyone = np.ones(len(self.columns.ids), dtype=bool)
-        aggregates, within, outside = self.columns.aggregates, everyone, everyone
-        if group.member_of:
-            within = aggregates.where(partial(_all_of, group.member_of))
-        if group.outside:
-            outside = aggregates.where(group.outside.isdisjoint)
-        return within, outside
+        c, wanted = self.columns, list(slot.resources.items())
+        if not wanted:
+            some = group.required or group.member_of
+            able = np.arange(len(c.ids) if some else 0, dtype=np.int32)
+        elif wanted[0][0] in c.stock:
+            stock = c.stock[wanted[0][0]]
+            able = stock.at[stock.fitting(wanted[0][1])]
+        else:
+            able = np.zeros(0, dtype=np.int32)
+        for name, amount in wanted[1:]:
+            able = able[c.fitting(name, amount)[able]]
+        if group.forbidden:
+            able = able[c.traits.where(group.forbidden.isdisjoint, able)]
+        if group.in_tree and wanted:
+            able = able[c.tree[able] == c.tree[c.at[group.in_tree]]]
+        return able
+
+    def _within(self, group: Asked, at: "Array") -> "Array":
+        """Which of these are in all aggregates that the group asks for."""
+        import numpy as np
+
+        if not group.member_of:
+            return np.ones(len(at), dtype=bool)
+        return self.columns.aggregates.where(partial(_all_of, group.member_of), at)
+
+    def _outside(self, group: Asked, at: "Array") -> "Array":
+        """Which of these are in no aggregate that the group forbids."""
+        import numpy as np
+
+        if not group.outside:
+            return np.ones(len(at), dtype=bool)
+        return self.columns.aggregates.where(group.outside.isdisjoint, at)
 
     def _grow(
         self, roots: "Array", rows: "Array", options: "Sequence[tuple[Array, Array]]"

@@ -176,3 +176,19 @@ def test_a_transaction_that_began_before_a_change_does_not_hide_it(
     clock.advance(1)
 
     assert db.read(lambda tx: _room(tx, index)) == ["c", "a", "b"]
+
+
+def test_of_equals_one_that_somebody_has_in_hand_is_offered_last(
+    db: Database, index: Index, clock: ManualClock
+) -> None:
+    for name in ("x", "y"):
+        db.run(lambda tx, name=name: _host(tx, name, 50))
+
+    def best(tx: Tx) -> str:
+        return next(index.fitting(tx, {"MEMORY_MB": 5}, "MEMORY_MB"))
+
+    first, second = db.read(best), db.read(best)
+    clock.advance(2)
+
+    assert (first, second) == ("y", "x")
+    assert db.read(best) == "y"

@@ -5,6 +5,7 @@ provider's generation. Both lock the rows, so of two transactions that want the 
 one fails, or runs again on what the other left.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -33,13 +34,12 @@ class _Short(Exception):
 
 @contextmanager
 def whole(tx: Tx) -> Iterator[None]:
-    """Either all changes of the block stand or none, so that a caller may try another provider.
+    """All changes of the block stand, or the transaction must not.
 
     Raises NoCapacity, saying why, for a `take_all` in the block that found too little.
     """
     try:
-        with tx.conn.begin_nested():
-            yield
+        yield
     except _Short as short:
         raise NoCapacity(_why_not(tx, short.wanted)) from None
 
@@ -65,7 +65,8 @@ def claim(
         release(tx, consumer_id, provider_id)
         return
     mine = {p: shares for p, shares in held.items() if p == provider_id}
-    with whole(tx):
+    # Undone alone, so that the caller may try another provider.
+    with whole(tx), tx.conn.begin_nested():
         free_all(tx, consumer_id, mine)
         take_all(tx, consumer_id, {provider_id: wanted}, project_id, user_id, consumer_type)
 
@@ -132,7 +133,7 @@ def take_all(
 ) -> None:
     """Write a consumer's shares of providers of which it holds nothing now, and its row.
 
-    Within a `whole` block, which undoes it where there is too little.
+    Within a `whole` block, which says why where there is too little.
 
     touched: further providers whose generation must grow, as the consumer has left them.
     """
@@ -202,11 +203,17 @@ def _taking() -> sa.Update:
 
 def _why_not(tx: Tx, wanted: Shares) -> str:
     rows = {(r.provider_id, r.resource_class): r for r in tx.all(Inventory, provider_id=[*wanted])}
+    # Some of what is wanted may be counted as used already, but is not allocated yet.
+    used = Counter[tuple[str, str]]()
+    for held in tx.all(Allocation, provider_id=[*wanted]):
+        used[held.provider_id, held.resource_class] += held.used
     for provider_id, shares in sorted(wanted.items()):
-        short = {name: (amount, rows.get((provider_id, name))) for name, amount in shares.items()}
-        whys = [why for name, one in sorted(short.items()) if (why := _why(name, *one))]
-        if whys:
-            return _unable(provider_id, "; ".join(whys))
+        whys = []
+        for name, amount in sorted(shares.items()):
+            own = provider_id, name
+            whys.append(_why(name, amount, rows.get(own), used[own]))
+        if any(whys):
+            return _unable(provider_id, "; ".join(filter(None, whys)))
     return _unable(", ".join(sorted(wanted)), "the requests together exceed its capacity")
 
 
@@ -214,7 +221,7 @@ def _unable(provider_id: str, why: str) -> str:
     return f"Unable to allocate inventory from resource provider {provider_id}: {why}."
 
 
-def _why(name: str, amount: int, row: Inventory | None) -> str:
+def _why(name: str, amount: int, row: Inventory | None, used: int) -> str:
     """Why an inventory cannot give so much; "" where it can."""
     if row is None:
         return f"it has no inventory of {name}"
@@ -223,10 +230,9 @@ def _why(name: str, amount: int, row: Inventory | None) -> str:
             f"it gives {name} in pieces of {row.min_unit} to {row.max_unit}, in steps of"
             f" {row.step_size}, and {amount} is not one"
         )
-    if row.used + amount > row.capacity:
+    if used + amount > row.capacity:
         return (
-            f"{amount} {name} would exceed its capacity of {row.capacity}, of which"
-            f" {row.used} is used"
+            f"{amount} {name} would exceed its capacity of {row.capacity}, of which {used} is used"
         )
     return ""
 

@@ -157,6 +157,8 @@ class Draws:
             if draw.random() < 0.5 and sum(bool(g.resources) for g in request.groups.values()) > 1:
                 group = request.groups[bare]
                 group.resources = {}
+                if draw.random() < 0.3:
+                    group.in_tree = draw.choice([*ids, provider_id(999_999)])
                 if group == Group():
                     group.required = [{draw.choice(TRAITS)}]
         if minor >= 35 and draw.random() < 0.2:

@@ -127,3 +127,28 @@ def test_queries_that_make_no_sense_are_refused(api: Api) -> None:
         "resources=VCPU:1&root_required=NOPE",
     ):
         assert api.call("GET", f"/allocation_candidates?{query}").status_code == 400, query
+
+
+def test_a_group_without_resources_is_found_by_traits_alone(api: Api) -> None:
+    root = api.provider(1, {"VCPU": 4}, ("HW_NUMA_ROOT",))
+    other = api.provider(2, {"VCPU": 4})
+    path = "/allocation_candidates?resources_A=VCPU:1&same_subtree=_A,_B&group_policy=none"
+
+    by_trait = shares(api.get(f"{path}&required_B=HW_NUMA_ROOT"))
+    elsewhere = shares(api.get(f"{path}&required_B=HW_NUMA_ROOT&in_tree_B={other}"))
+    by_nothing = shares(api.get(f"{path}&required_B=!HW_NUMA_ROOT"))
+
+    assert by_trait == elsewhere == [{root: {"VCPU": 1}}]
+    assert by_nothing == []
+
+
+def test_a_sharing_provider_is_itself_in_the_aggregates_asked_for(api: Api) -> None:
+    more = AGG.replace("1", "2")
+    one = api.provider(1, {"VCPU": 4}, aggregates=(AGG, more))
+    sharing = ("MISC_SHARES_VIA_AGGREGATE",)
+    near = api.provider(3, {"DISK_GB": 100}, sharing, (AGG, more))
+    api.provider(4, {"DISK_GB": 100}, sharing, (AGG,))
+
+    found = api.get(f"/allocation_candidates?resources=VCPU:1,DISK_GB:10&member_of={more}")
+
+    assert shares(found) == [{one: {"VCPU": 1}, near: {"DISK_GB": 10}}]

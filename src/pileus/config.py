@@ -22,6 +22,7 @@ class Config:
     demo_password: str = ""
     host: str = "pileus"  # this host's name; "" is a process without a host of its own
     policy_file: Path | None = None
+    scheduler_file: Path | None = None  # the scheduler's settings, as YAML
     token_hours: float = 12.0
     external_cidr: str = "172.24.4.0/24"
     external_gateway: str = "172.24.4.1"

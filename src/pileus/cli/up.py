@@ -57,6 +57,11 @@ _SMALLEST = 29  # of external networks, as a prefix's length
     help="The --state of another process: share its cloud, its --database and its keys.",
 )
 @click.option("--public-url", metavar="URL", help="What stands before several processes.")
+@click.option(
+    "--scheduler-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
+    help="The scheduler's settings, as YAML (docs/scheduling.md).",
+)
 @click.option("--host", help="This host's name.  [the machine's]")
 @click.option("--no-host", is_flag=True, help="No host here: only the control plane.")
 def up(
@@ -78,6 +83,7 @@ def up(
     database: str | None,
     join: Path | None,
     public_url: str | None,
+    scheduler_file: Path | None,
     host: str | None,
     no_host: bool,
 ) -> None:
@@ -114,6 +120,7 @@ def up(
             "cloud_name": cloud_name,
             "tls_cert": tls_cert,
             "tls_key": tls_key,
+            "scheduler_file": _readable(scheduler_file),
             **_external(external),
         }
         changed = {key: value for key, value in given.items() if value is not None}
@@ -152,6 +159,17 @@ def up(
             with step("control plane"):
                 now = process.start(config)
     _tell(config, f"is up{' already' if now == pid else ''} (process {now})")
+
+
+def _readable(scheduler_file: Path | None) -> Path | None:
+    """Raises ClickException when the scheduler's settings cannot be used."""
+    from ..compute import BadSettings, read_settings
+
+    try:
+        read_settings(scheduler_file)
+    except BadSettings as wrong:
+        raise click.ClickException(str(wrong)) from None
+    return scheduler_file
 
 
 def _lasting(before: Config | None, config: Config) -> None:

@@ -39,9 +39,13 @@ class ComputeHost(Resource):
     memory_mb = attr(Int())
     disk_gb = attr(Int())
     traits = attr(Json(), default=list)
+    # Its NUMA cells, as HostFacts has them; NULL of a host that has reported none.
+    cells = attr(Json(), null=True)
     disabled = attr(Bool(), default=False)
     disabled_reason = attr(Text(255), null=True)
     forced_down = attr(Bool(), default=False)
+    # Servers in a row that could not be made there; NULL when the last one could.
+    build_failures = attr(Int(), null=True)
     created_at = attr(When(), default=now)
     last_seen = attr(When(), default=now)
 
@@ -109,6 +113,25 @@ def seen(tx: Tx, hosts: Collection[str]) -> None:
 def _seen() -> sa.Update:
     named = ComputeHost.host.in_(sa.bindparam("names", expanding=True))
     return sa.update(ComputeHost.table).where(named).values(last_seen=sa.bindparam("seen"))
+
+
+def build_failed(tx: Tx, host: str) -> None:
+    """A server could not be made there."""
+    row = tx.get(ComputeHost, host_id(host))
+    if row is not None:
+        tx.change(row, build_failures=(row.build_failures or 0) + 1)
+
+
+def build_succeeded(tx: Tx, host: str) -> None:
+    """A server was made there."""
+    tx.update(_forgiving(), {"own": host_id(host)})
+
+
+@cache
+def _forgiving() -> sa.Update:
+    c = ComputeHost.table.c
+    mine = (c.id == sa.bindparam("own"), c.build_failures.is_not(None))
+    return sa.update(ComputeHost.table).where(*mine).values(build_failures=None)
 
 
 def known(tx: Tx, host: str) -> bool:

@@ -15,6 +15,7 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action, server_body, server_view
 from . import flavor as flavors
+from .demand import needs
 from .flows.create import CREATE, ask
 from .flows.guest import POLL
 from .group import ServerGroup
@@ -22,7 +23,7 @@ from .host import ComputeHost
 from .keypair import Keypair
 from .quota import DEFAULTS, usage
 from .rules import rule
-from .schedule import NoValidHost, Wish, needs, place
+from .scheduler import NoValidHost, Scheduler, Wish
 from .server import Server, ServerTag, live
 from .spec import disks
 
@@ -91,7 +92,7 @@ def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
         raise Forbidden("Maximum number of metadata items exceeds the quota.")
     zone, host = _zone(ctx, body)
     group_id = _group(ctx, hints)
-    snapshot = flavors.kept(flavor)
+    snapshot, properties = flavors.kept(flavor), boot_image.properties(image)
     return Order(
         body=body,
         flavor=flavor,
@@ -102,7 +103,17 @@ def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
         security_groups=tuple(
             dict.fromkeys(g["name"] for g in body.get("security_groups", []) if "name" in g)
         ),
-        wish=Wish(needs(snapshot, root_gb), zone, host, group_id, hints),
+        wish=Wish(
+            resources=needs(snapshot, root_gb, properties),
+            zone=zone,
+            host=host,
+            group_id=group_id,
+            hints=hints,
+            flavor=snapshot,
+            image=properties,
+            image_id=image.id,
+            project_id=ctx.who.project_id,
+        ),
         zone=zone,
     )
 
@@ -259,7 +270,7 @@ def _one(
     )
     problem = None
     try:
-        host = place(tx, ctx.parts[placement.Index], server, order.wish)
+        host = ctx.parts[Scheduler].place(tx, server, order.wish)
         server.host, server.generation = host.host, 1
         network.bind_ports(tx, server_id, host.host)
     except (NoValidHost, placement.NoCapacity) as none:

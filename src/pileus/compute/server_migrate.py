@@ -12,7 +12,7 @@ from . import instance_action
 from .flows.move import MOVE
 from .host import ComputeHost
 from .migration import Migration, counted, end_stale, planned
-from .schedule import NoValidHost, Wish, needs, place
+from .scheduler import NoValidHost, Scheduler, resized, wish_of
 from .server import Server, find, hosted, idle, ready, unlocked
 
 _BODY = Object({"host": Field(Text(255, 1), null=True)})
@@ -58,10 +58,9 @@ def claim_elsewhere(
 ) -> ComputeHost:
     """Claim what the flavor needs on another host than the server's. Raises BadRequest."""
     avoid = [server.host] if server.host else []
-    resources = needs(flavor, root_gb)
-    wish = Wish(resources, server.zone, host, server.group_id, server.hints, avoid)
+    wish = resized(wish_of(server, host, avoid), flavor, root_gb)
     try:
-        return place(ctx.tx, ctx.parts[placement.Index], server, wish)
+        return ctx.parts[Scheduler].place(ctx.tx, server, wish)
     except (NoValidHost, placement.NoCapacity) as none:
         text = str(none)
         text = text if text.startswith("No valid host") else f"No valid host was found. {text}"

@@ -17,6 +17,7 @@ from .provide import (
     provider_put,
     provider_remove,
     usages,
+    with_trait,
 )
 from .service import SERVICE
 
@@ -44,6 +45,7 @@ __all__ = [
     "release",
     "samples",
     "usages",
+    "with_trait",
 ]
 
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
+
+import sqlalchemy as sa
 
 from ..core.db import Tx
 from ..core.errors import Conflict
@@ -150,3 +153,14 @@ def usages(tx: Tx, providers: Collection[str] | None = None) -> dict[str, dict[s
             row.used, row.total, row.reserved, row.allocation_ratio
         )
     return found
+
+
+def with_trait(tx: Tx, trait: str) -> frozenset[str]:
+    """The ids of the providers that have this trait."""
+    return frozenset(tx.execute(_having(), {"own": trait}).scalars())
+
+
+@cache
+def _having() -> sa.Select[Any]:
+    c = ProviderTrait.table.c
+    return sa.select(c.provider_id).where(c.trait == sa.bindparam("own"))

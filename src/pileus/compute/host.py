@@ -93,6 +93,7 @@ def register(tx: Tx, host: str, facts: HostFacts) -> ComputeHost:
         "traits": list(facts.traits),
     }
     row = tx.get(ComputeHost, host_id(host))
+    before = [] if row is None else row.traits
     if row is not None and all(getattr(row, key) == value for key, value in values.items()):
         tx.change(row, last_seen=tx.now)
         return row
@@ -100,7 +101,8 @@ def register(tx: Tx, host: str, facts: HostFacts) -> ComputeHost:
         row = tx.add(ComputeHost(id=host_id(host), host=host, **values))
     else:
         tx.change(row, last_seen=tx.now, **values)
-    placement.provider_put(tx, row.id, facts.hostname, _inventories(facts), facts.traits)
+    stock, traits = _inventories(facts), facts.traits
+    placement.provider_put(tx, row.id, facts.hostname, stock, traits, keep=True, before=before)
     return row
 
 

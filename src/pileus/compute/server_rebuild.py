@@ -12,10 +12,11 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action, server_body
 from .flows.rebuild import REBUILD
-from .host import host_id
+from .host import ComputeHost, host_id
 from .keypair import Keypair
 from .migration import shares
 from .quota import DEFAULTS
+from .scheduler import NoValidHost, Scheduler, wish_of
 from .server import Server, find, hosted, idle, ready, unlocked
 from .server_view import View
 from .spec import disks
@@ -119,8 +120,17 @@ def _key(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _claim(ctx: Context, server: Server) -> None:
-    """Hold what the server is now: without a disk in its flavor, the image says how large it is."""
+    """Hold what the server is now: without a disk in its flavor, the image says how large it is.
+
+    Its host must be one for the image.
+    """
     key = host_id(hosted(server))
+    host = ctx.tx.get(ComputeHost, key)
+    try:
+        if host is not None:
+            ctx.parts[Scheduler].check(ctx.tx, host, wish_of(server))
+    except NoValidHost as none:
+        raise BadRequest(str(none)) from None
     wanted = shares(server, None)[key]
     try:
         placement.claim(ctx.tx, server.id, server.project_id, server.user_id, key, wanted)

@@ -1,7 +1,7 @@
 """Providers as other services keep them: put, remove, and what is used of them."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -37,9 +37,19 @@ class Usage:
 
 
 def provider_put(
-    tx: Tx, id: str, name: str, inventories: Mapping[str, Inventory], traits: Iterable[str]
+    tx: Tx,
+    id: str,
+    name: str,
+    inventories: Mapping[str, Inventory],
+    traits: Iterable[str],
+    keep: bool = False,
+    before: Iterable[str] = (),
 ) -> None:
     """Make the root provider `id` exist with exactly these inventories and traits.
+
+    keep: what others have given it stays: inventories of other classes, allocation ratios, and the
+        traits that were not there by this caller's wish, which were `before`. An inventory of
+        nothing goes.
 
     The generation grows only when something changed. Raises Conflict when an inventory that would
     go is in use, or when another provider has the name.
@@ -54,12 +64,36 @@ def provider_put(
             )
     if found is None:
         found = tx.add(Provider(id=id, name=name, root_id=id))
+    wanted = set(traits)
+    if keep:
+        inventories = _with_others(tx, id, inventories)
+        present = {row.trait for row in tx.all(ProviderTrait, provider_id=id)}
+        wanted |= present - set(before)
     changed = found.name != name
     changed |= set_inventories(tx, id, inventories)
-    changed |= set_traits(tx, id, set(traits))
+    changed |= set_traits(tx, id, wanted)
     if changed:
         tx.change(found, name=name, generation=found.generation + 1, updated_at=tx.now)
         tx.signal(TOPIC, id)
+
+
+def _with_others(tx: Tx, provider_id: str, own: Mapping[str, Inventory]) -> dict[str, Inventory]:
+    """These inventories, at the ratios that there are, and those that nobody speaks of here."""
+    found = {name: one for name, one in own.items() if one.total}
+    for row in tx.all(rows.Inventory, provider_id=provider_id):
+        name = row.resource_class
+        if name in found:
+            found[name] = replace(found[name], allocation_ratio=row.allocation_ratio)
+        elif name not in own:
+            found[name] = Inventory(
+                row.total,
+                row.reserved,
+                row.allocation_ratio,
+                row.min_unit,
+                row.max_unit,
+                row.step_size,
+            )
+    return found
 
 
 def set_inventories(tx: Tx, provider_id: str, wanted: Mapping[str, Inventory]) -> bool:

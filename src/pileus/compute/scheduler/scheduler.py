@@ -77,14 +77,12 @@ class Scheduler:
         return _fitting(tx, Scene(tx, self.settings, wish), wish)
 
     def check(self, tx: Tx, host: ComputeHost, wish: Wish) -> None:
-        """See that the filters keep this host for a server that is to stay on it.
+        """See that a server can stay on its host with the flavor and image of this wish.
 
-        Room is not asked for: it is claimed. Raises NoValidHost, BadRequest.
+        Room is not asked for: it is claimed. Raises NoValidHost.
         """
-        scene = Scene(tx, self.settings, wish)
-        _in_turn(tx, scene)
         steps = []
-        for text, keep in checks(wish, scene):
+        for text, keep in checks(wish, Scene(tx, self.settings, wish), staying=True):
             steps.append((text, int(keep(host))))
             if not steps[-1][1]:
                 raise NoValidHost(Funnel(1, steps))

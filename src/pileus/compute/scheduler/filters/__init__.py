@@ -37,8 +37,25 @@ _BY_NAME: Mapping[str, Filter] = {
 }
 
 
-def checks(wish: Wish, scene: Scene) -> Iterator[Check]:
-    """All that is asked of a host for this wish. Raises BadRequest for a hint that is none."""
+# What a host is asked that the server is on already, when its flavor or its image changes.
+_STAYING = (
+    traits.traits,
+    traits.isolated,
+    image.properties,
+    image.isolation,
+    image.isolated,
+    extra_specs.capabilities,
+    extra_specs.aggregates,
+    tenancy.flavors,
+)
+
+
+def checks(wish: Wish, scene: Scene, staying: bool = False) -> Iterator[Check]:
+    """All that is asked of a host for this wish. Raises BadRequest for a hint that is none.
+
+    staying: the server is on that host, and all that has changed is its flavor or its image.
+    """
     enabled = scene.settings.enabled_filters
     for each in (*_ALWAYS, *(one for name, one in _BY_NAME.items() if name in enabled)):
-        yield from each(wish, scene)
+        if not staying or each in _STAYING:
+            yield from each(wish, scene)

@@ -24,6 +24,7 @@ from .keypair import Keypair
 from .quota import DEFAULTS, usage
 from .rules import rule
 from .scheduler import NoValidHost, Scheduler, Wish
+from .scheduler.filters import query
 from .server import Server, ServerTag, live
 from .spec import disks
 
@@ -92,6 +93,7 @@ def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
         raise Forbidden("Maximum number of metadata items exceeds the quota.")
     zone, host = _zone(ctx, body)
     group_id = _group(ctx, hints)
+    _check_hints(ctx, hints)
     snapshot, properties = flavors.kept(flavor), boot_image.properties(image)
     return Order(
         body=body,
@@ -160,6 +162,22 @@ def _group(ctx: Context, hints: dict[str, Any]) -> str | None:
     members = {"server_group_members": ctx.tx.count(Server, Server.group_id == group.id, live())}
     check({"server_group_members": 1}, members, _limits(ctx))
     return group.id
+
+
+def _check_hints(ctx: Context, hints: dict[str, Any]) -> None:
+    """Raises BadRequest for hints that mean something elsewhere and cannot be followed here."""
+    if "build_near_host_ip" in hints or "cidr" in hints:
+        raise BadRequest(
+            "The scheduler hint build_near_host_ip cannot be followed: hosts are not chosen by"
+            " their addresses. same_host, different_host and group are hints."
+        )
+    if hints.get("query") is not None:
+        if "JsonFilter" not in ctx.parts[Scheduler].settings.enabled_filters:
+            raise BadRequest(
+                "The scheduler hint query cannot be followed: the operator has not enabled"
+                " JsonFilter."
+            )
+        query.parsed(hints["query"])
 
 
 def _wanted(body: dict[str, Any]) -> Wanted:

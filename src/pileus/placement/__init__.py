@@ -16,6 +16,7 @@ from .provide import (
     aggregate_remove,
     provider_put,
     provider_remove,
+    ratio_put,
     usages,
     with_trait,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "loops",
     "provider_put",
     "provider_remove",
+    "ratio_put",
     "release",
     "samples",
     "usages",

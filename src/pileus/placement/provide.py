@@ -116,6 +116,25 @@ def set_inventories(tx: Tx, provider_id: str, wanted: Mapping[str, Inventory]) -
     return changed
 
 
+def ratio_put(tx: Tx, provider_id: str, resource_class: str, ratio: float) -> None:
+    """Let the inventory have this allocation ratio; without an inventory, nothing happens.
+
+    Raises Conflict when more is used than there would then be.
+    """
+    row = tx.get(rows.Inventory, provider_id, resource_class)
+    if row is None or row.allocation_ratio == ratio:
+        return
+    capacity = int((row.total - row.reserved) * ratio)
+    if row.used > capacity:
+        raise Conflict(
+            f"{row.used} {resource_class} of resource provider {provider_id} are used, and by an"
+            f" allocation ratio of {ratio:g} there would be {capacity}."
+        )
+    tx.change(row, allocation_ratio=ratio, updated_at=tx.now)
+    tx.increase(Provider, "generation", id=provider_id)
+    tx.signal(TOPIC, provider_id)
+
+
 def drop_inventories(tx: Tx, provider_id: str, gone: Iterable[rows.Inventory]) -> None:
     """Delete inventory rows. Raises Conflict when one of them is in use."""
     gone = list(gone)

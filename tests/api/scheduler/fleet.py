@@ -29,6 +29,9 @@ class Fleet:
         images = self.cloud.demo.get("/image/v2/images", params={"name": "pileus-tiny"}).json()
         self.tiny: str = images["images"][0]["id"]
         self._change(OWN, disabled=True)
+        for client in (self.cloud.demo, self.cloud.admin):
+            quota = {"quota_set": {"instances": -1, "cores": -1, "ram": -1}}
+            self.call("PUT", f"/os-quota-sets/{client.project_id}", quota)
 
     def close(self) -> None:
         self.cloud.close()

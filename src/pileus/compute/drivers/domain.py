@@ -9,6 +9,7 @@ from pathlib import Path
 from pileus.compute.driver import GuestSpec, Nic
 from pileus.compute.drivers.mark import NAMESPACE, PREFIX, Mark
 from pileus.compute.drivers.overlay import RESCUE, Overlay
+from pileus.compute.image_property import CHOICES
 from pileus.core.backend import Refused
 
 _OFF = {"csum": "off", "tso4": "off", "tso6": "off", "ecn": "off", "ufo": "off"}
@@ -181,20 +182,11 @@ def _consoles(devices: ET.Element, folder: Path) -> None:
         listen.set("socket", socket)
 
 
-_CHOICES = {
-    "hw_disk_bus": re.compile("virtio|scsi|ide|sata"),
-    "hw_machine_type": re.compile(r"(pc|q35)(-[a-z0-9.]+)*"),
-    "hw_rng_model": re.compile("virtio"),
-    "hw_video_model": re.compile("vga|virtio|cirrus|qxl|bochs|none"),
-    "hw_vif_model": re.compile("virtio|e1000|e1000e|rtl8139|pcnet|ne2k_pci|vmxnet3"),
-}
-
-
 def _one_of(properties: Mapping[str, str], key: str, usual: str) -> str:
     value = properties.get(key, usual)
-    if not _CHOICES[key].fullmatch(value):
+    if not CHOICES[key].fullmatch(value):
         raise Refused(
-            f"The image's property {key} is {value!r}; this host knows {_CHOICES[key].pattern}."
+            f"The image's property {key} is {value!r}; this host knows {CHOICES[key].pattern}."
         )
     return value
 

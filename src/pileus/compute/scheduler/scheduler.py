@@ -51,7 +51,9 @@ class Scheduler:
         asked = list(checks(wish, scene))
         for id in islice(self._index.fitting(tx, wish.resources, "MEMORY_MB"), _LOOKS):
             host = tx.get(ComputeHost, id)
-            if host is None or host.build_failures or not all(keep(host) for _, keep in asked):
+            if host is None or not all(keep(host) for _, keep in asked):
+                continue
+            if host.build_failures and self.settings.build_failure_weight_multiplier:
                 continue
             try:
                 claim(tx, server, host, wish)

@@ -33,6 +33,7 @@ class Config:
     clouds_file: Path | None = None  # None: where every client looks
     cloud_name: str = "pileus"
     agent_listen: str = ""  # ADDRESS:PORT for hosts' agents; "" takes none
+    dedicated_cpus: str = ""  # this host's processors that guests may have to themselves, as 2-7
     tunnel_address: str = ""  # where other hosts reach this one's tunnels; "" has none
 
     @property

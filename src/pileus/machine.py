@@ -15,6 +15,7 @@ from .core.parts import Parts
 from .host.chassis import LOOPBACK, Chassis, Tls
 from .host.ovn import Ovn
 from .host.place import Place
+from .host.processors import parse
 from .network.driver import HostNetwork, NetworkDriver
 
 
@@ -186,6 +187,7 @@ def real(config: Config) -> Machine:
         verdict.accelerator,
         userspace,
         config.host,
+        dedicated=parse(config.dedicated_cpus) if config.dedicated_cpus else (),
     )
     return Machine(
         compute=driver,
@@ -235,6 +237,7 @@ def real_host(identity: agent.Identity, upstairs: agent.Upstairs) -> HostMachine
         verdict.accelerator,
         userspace,
         identity.name,
+        dedicated=parse(identity.dedicated_cpus) if identity.dedicated_cpus else (),
     )
     return HostMachine(
         compute=driver,

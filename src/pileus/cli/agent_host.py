@@ -18,7 +18,7 @@ from ..host.place import HostError
 from ..hosts import Refusal, Timing, Token
 from ..pidfile import running
 from . import host, process
-from .options import agent_state_option
+from .options import agent_state_option, dedicated_cpus_option
 from .steps import step
 
 _STATUS = "agent-status.json"
@@ -33,6 +33,7 @@ _STATUS = "agent-status.json"
 @click.option(
     "--tunnel-address", metavar="ADDRESS", help="Where other hosts reach this one's tunnels."
 )
+@dedicated_cpus_option
 @click.option("--foreground", is_flag=True, help="Stay in the foreground.")
 def join(
     url: str,
@@ -41,6 +42,7 @@ def join(
     name: str | None,
     simulate: bool,
     tunnel_address: str | None,
+    dedicated_cpus: str | None,
     foreground: bool,
 ) -> None:
     """Make this machine a host of the cloud whose agent port is at URL (ADDRESS:PORT)."""
@@ -58,8 +60,8 @@ def join(
                 f"The host in {state} has joined and runs: `pileus agent status` says how it is."
             )
         try:
-            tunnel = tunnel_address or ""
-            identity = Identity.begin(state, name or _name(state), server, simulate, tunnel)
+            given = (tunnel_address or "", dedicated_cpus or "")
+            identity = Identity.begin(state, name or _name(state), server, simulate, *given)
             if not simulate:
                 host.prepare(identity)
             with step(f"joining {server} as {identity.name}"):

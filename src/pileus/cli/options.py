@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from ..host.processors import parse
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -34,6 +36,22 @@ def _state(default: Callable[[], Path], shown: str, holds: str) -> Callable[[F],
     )
 
 
+def _processors(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """The list of processors, if it is one. Raises BadParameter."""
+    if text:
+        try:
+            parse(text)
+        except ValueError as wrong:
+            raise click.BadParameter(str(wrong)) from None
+    return text
+
+
+dedicated_cpus_option = click.option(
+    "--dedicated-cpus",
+    metavar="CPUS",
+    callback=_processors,
+    help="This machine's processors that guests may have to themselves, such as 2-7.",
+)
 agent_state_option = _state(
     agent_state,
     "/var/lib/pileus-agent, or ~/.local/share/pileus-agent without root",

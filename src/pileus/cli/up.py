@@ -17,7 +17,7 @@ from ..pidfile import running
 from . import address, belongings, clouds, link, outside, process
 from . import database as store
 from .join import joined
-from .options import state_option
+from .options import dedicated_cpus_option, state_option
 from .steps import step
 
 _ROOM_MB = 32
@@ -56,6 +56,7 @@ _SMALLEST = 29  # of external networks, as a prefix's length
     type=click.Path(exists=True, file_okay=False, path_type=Path, resolve_path=True),
     help="The --state of another process: share its cloud, its --database and its keys.",
 )
+@dedicated_cpus_option
 @click.option("--public-url", metavar="URL", help="What stands before several processes.")
 @click.option(
     "--scheduler-file",
@@ -84,6 +85,7 @@ def up(
     join: Path | None,
     public_url: str | None,
     scheduler_file: Path | None,
+    dedicated_cpus: str | None,
     host: str | None,
     no_host: bool,
 ) -> None:
@@ -120,6 +122,7 @@ def up(
             "cloud_name": cloud_name,
             "tls_cert": tls_cert,
             "tls_key": tls_key,
+            "dedicated_cpus": dedicated_cpus,
             "scheduler_file": _readable(scheduler_file),
             **_external(external),
         }

@@ -1,9 +1,11 @@
 """Compute hosts: what they are, when they were last heard of, and how they register."""
 
 from collections.abc import Collection
+from dataclasses import asdict
 from datetime import timedelta
 from functools import cache
 
+import msgspec
 import sqlalchemy as sa
 
 from .. import placement
@@ -91,6 +93,7 @@ def register(tx: Tx, host: str, facts: HostFacts) -> ComputeHost:
         "memory_mb": facts.memory_mb,
         "disk_gb": facts.disk_gb,
         "traits": list(facts.traits),
+        "cells": msgspec.to_builtins([asdict(cell) for cell in facts.cells]) or None,
     }
     row = tx.get(ComputeHost, host_id(host))
     before = [] if row is None else row.traits
@@ -144,8 +147,10 @@ def known(tx: Tx, host: str) -> bool:
 def _inventories(facts: HostFacts) -> dict[str, placement.Inventory]:
     # The hypervisor itself needs some memory; a quarter of a small host is enough for it.
     reserved = min(_MOST_RESERVED_MB, facts.memory_mb // 4)
+    dedicated = sum(len(cell.dedicated) for cell in facts.cells)
     return {
-        "VCPU": _inventory(facts.vcpus, 0, CPU_RATIO),
+        "VCPU": _inventory(facts.vcpus - dedicated, 0, CPU_RATIO),
+        "PCPU": _inventory(dedicated, 0, 1.0),
         "MEMORY_MB": _inventory(facts.memory_mb, reserved, RAM_RATIO),
         "DISK_GB": _inventory(facts.disk_gb, 0, DISK_RATIO),
     }

@@ -21,6 +21,8 @@ from .flows.guest import POLL
 from .group import ServerGroup
 from .host import ComputeHost
 from .keypair import Keypair
+from .numa.topology import topology
+from .numa.wanted import wanted
 from .quota import DEFAULTS, usage
 from .rules import rule
 from .scheduler import NoValidHost, Scheduler, Wish
@@ -91,10 +93,12 @@ def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
     meta = body.get("metadata")
     if meta and len(meta) > _limits(ctx)["metadata_items"] >= 0:
         raise Forbidden("Maximum number of metadata items exceeds the quota.")
+    snapshot, properties = flavors.kept(flavor), boot_image.properties(image)
+    wanted(snapshot, properties)
+    topology(snapshot, properties)
     zone, host = _zone(ctx, body)
     group_id = _group(ctx, hints)
     _check_hints(ctx, hints)
-    snapshot, properties = flavors.kept(flavor), boot_image.properties(image)
     return Order(
         body=body,
         flavor=flavor,

@@ -11,6 +11,7 @@ from . import instance_action
 from .flows.live import ABORTING, LIVE
 from .host import ComputeHost, host_id
 from .migration import Migration, close
+from .numa.wanted import wanted
 from .server import Server, find, hosted, idle, ready, unlocked
 from .server_migrate import moving, target
 
@@ -34,6 +35,7 @@ def live_migrate(ctx: Context) -> object:
     idle(ctx, server, "os-migrateLive")
     hosted(server)
     _check(ctx, server, body)
+    _movable(server)
     name = body.get("host") or ""
     if name:
         target(ctx, server, name)
@@ -51,6 +53,15 @@ def _check(ctx: Context, server: Server, body: dict[str, Any]) -> None:
         raise BadRequest(
             f"Host {server.host} has no storage that other hosts share: block_migration must be"
             " true or auto."
+        )
+
+
+def _movable(server: Server) -> None:
+    """A guest that runs cannot be given other processors and memory of the other host."""
+    if wanted(server.flavor, server.image_properties) is not None:
+        raise BadRequest(
+            f"Instance {server.id} has NUMA cells of host {server.host} to itself, and cannot go on"
+            " elsewhere while it runs: `migrate` moves it while it is off."
         )
 
 

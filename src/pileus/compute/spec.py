@@ -1,12 +1,17 @@
 """From a server's row to the specification of its guest."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from .. import network
 from ..core.db import Tx
 from .driver import Disk, GuestSpec, Nic
+from .host import host_id
 from .metadata import drive_files
+from .numa.pinning import pinned
+from .numa.topology import topology
+from .numa.wanted import wanted
 from .server import Server
 
 
@@ -33,6 +38,14 @@ def _as_json(infos: list[network.NicInfo]) -> list[dict[str, Any]]:
     return [asdict(nic) | {"addresses": list(nic.addresses)} for nic in each]
 
 
+def size(tx: Tx, server: Server, flavor: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """What a flavor makes of the server's guest on a host, as its desired guest has it."""
+    image, found = server.image_properties, {"vcpus": flavor["vcpus"], "memory_mb": flavor["ram"]}
+    found["topology"] = list(topology(flavor, image))
+    found["cells"] = pinned(tx, server.id, host_id(host)) if wanted(flavor, image) else []
+    return found
+
+
 def guest_spec(tx: Tx, server: Server) -> dict[str, Any]:
     """The desired guest of a server that has its host and ports, as JSON."""
     found_nics = network.server_nics(tx, server.id)
@@ -50,6 +63,7 @@ def guest_spec(tx: Tx, server: Server) -> dict[str, Any]:
         properties={k: v for k, v in server.image_properties.items() if k.startswith("hw_")},
     )
     found = asdict(spec) | {"disks": server.disks}
+    found |= size(tx, server, server.flavor, str(server.host))
     found["nics"] = _as_json(found_nics)
     if found["config_drive"]:
         # The password stands in it: it is opened on its way to the host.

@@ -84,7 +84,7 @@ def _with_others(tx: Tx, provider_id: str, own: Mapping[str, Inventory]) -> dict
         name = row.resource_class
         if name in found:
             found[name] = replace(found[name], allocation_ratio=row.allocation_ratio)
-        elif name not in own:
+        elif name not in own or row.used:
             found[name] = Inventory(
                 row.total,
                 row.reserved,
@@ -206,6 +206,14 @@ def usages(tx: Tx, providers: Collection[str] | None = None) -> dict[str, dict[s
             row.used, row.total, row.reserved, row.allocation_ratio
         )
     return found
+
+
+def holding(
+    consumer_id: "sa.ColumnElement[str]", provider_id: "sa.ColumnElement[str]"
+) -> "sa.ColumnElement[bool]":
+    """The condition on columns of another table: the one holds something of the other."""
+    c = Allocation.table.c
+    return sa.exists().where(c.consumer_id == consumer_id, c.provider_id == provider_id)
 
 
 def with_trait(tx: Tx, trait: str) -> frozenset[str]:

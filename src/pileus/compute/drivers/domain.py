@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pileus.compute.driver import GuestSpec, Nic
+from pileus.compute.drivers.cells import add_cells
 from pileus.compute.drivers.mark import NAMESPACE, PREFIX, Mark
 from pileus.compute.drivers.overlay import RESCUE, Overlay
 from pileus.compute.image_property import CHOICES
@@ -26,6 +27,7 @@ class Shape:
     folder: Path  # the guest's
     overlays: Sequence[Overlay]
     config_drive: Path | None
+    floating: str = ""  # the host's processors for guests that have none of their own; "": any
 
 
 def domain_xml(spec: GuestSpec, mark: Mark, shape: Shape) -> str:
@@ -48,7 +50,7 @@ def domain_xml(spec: GuestSpec, mark: Mark, shape: Shape) -> str:
     features = ET.SubElement(domain, "features")
     ET.SubElement(features, "acpi")
     ET.SubElement(features, "apic")
-    _cpu(domain, shape.accelerator)
+    add_cells(domain, _cpu(domain, shape.accelerator), spec, shape.floating)
     clock = ET.SubElement(domain, "clock", offset="utc")
     ET.SubElement(clock, "timer", name="hpet", present="no")
     for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
@@ -87,13 +89,14 @@ def nic_element(nic: Nic, properties: Mapping[str, str], userspace: bool) -> ET.
     return nic_xml
 
 
-def _cpu(domain: ET.Element, accelerator: str) -> None:
+def _cpu(domain: ET.Element, accelerator: str) -> ET.Element:
     if accelerator == "kvm":
-        ET.SubElement(domain, "cpu", mode="host-passthrough", check="none", migratable="on")
-        return
+        how = {"mode": "host-passthrough", "check": "none", "migratable": "on"}
+        return ET.SubElement(domain, "cpu", how)
     # Emulated, a plain model is quick, and one of x86-64-v2 boots what distributions ship today.
     cpu = ET.SubElement(domain, "cpu", mode="custom", match="exact", check="none")
     _text(cpu, "model", "Nehalem", fallback="forbid")
+    return cpu
 
 
 def _smbios(domain: ET.Element, guest_id: str) -> None:

@@ -3,7 +3,7 @@
 Every reading is of all hosts together, so that asking for one host after the other stays cheap.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any
 
@@ -12,8 +12,11 @@ import sqlalchemy as sa
 from ... import placement
 from ...core.db import Tx
 from ..aggregate import ZONE_KEY, Aggregate, AggregateHost
+from ..driver import GuestCell
 from ..group import ServerGroup
+from ..host import ComputeHost
 from ..migration import OPEN, Migration
+from ..numa.pinning import taken
 from ..server import Server, live
 from .settings import Settings
 from .wish import Wish
@@ -41,6 +44,8 @@ class Scene:
 
     def __init__(self, tx: Tx, settings: Settings, wish: Wish) -> None:
         self.tx, self.settings, self._wish = tx, settings, wish
+        self.everywhere = False  # whether all hosts are asked, rather than a few
+        self._everyones: dict[str, list[GuestCell]] | None = None
 
     @cached_property
     def aggregates(self) -> list[Aggregate]:
@@ -115,6 +120,15 @@ class Scene:
         for host in (host for names in hosts.values() for host in names if host):
             found[host] = found.get(host, 0) + 1
         return found
+
+    def cells_taken(self, host: ComputeHost) -> Sequence[GuestCell]:
+        """What other guests have of a host's NUMA cells."""
+        own = self._wish.server_id
+        if self.everywhere:
+            if self._everyones is None:
+                self._everyones = taken(self.tx, own)
+            return self._everyones.get(host.id, [])
+        return taken(self.tx, own, host.id).get(host.id, [])
 
     def with_trait(self, name: str) -> frozenset[str]:
         """The ids of the hosts that have this trait."""

@@ -12,6 +12,8 @@ from ... import placement
 from ...core.db import Tx
 from ..group import ServerGroup
 from ..host import ComputeHost
+from ..numa.pinning import pin
+from ..numa.wanted import wanted
 from ..server import Server
 from .filters import checks
 from .filters.group import HARD
@@ -92,6 +94,9 @@ class Scheduler:
 
 def claim(tx: Tx, server: Server, host: ComputeHost, wish: Wish) -> None:
     """Claim what the wish needs of the host. Raises placement.NoCapacity."""
+    asked = wanted(wish.flavor, wish.image) if wish.flavor else None
+    if asked is not None and not pin(tx, server.id, host, asked):
+        raise placement.NoCapacity(f"The NUMA cells of host {host.host} have no room for it.")
     who = (server.project_id, server.user_id)
     placement.claim(tx, server.id, *who, host.id, wish.resources)
 
@@ -110,6 +115,7 @@ def _in_turn(tx: Tx, scene: Scene) -> None:
 def _fitting(
     tx: Tx, scene: Scene, wish: Wish
 ) -> tuple[list[ComputeHost], dict[str, Mapping[str, int]], Funnel]:
+    scene.everywhere = True
     candidates, found = placement.candidates(tx, wish.resources, limit=_EVERY)
     steps = list(found.steps[1:])
     free = {one.provider_id: one.free for one in candidates}

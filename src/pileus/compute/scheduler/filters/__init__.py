@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from ..scene import Scene
 from ..wish import Wish
-from . import extra_specs, group, image, load, near, query, state, tenancy, traits
+from . import cells, extra_specs, group, image, load, near, query, state, tenancy, traits
 from .check import Check, Filter
 
 __all__ = ["Check", "checks"]
@@ -32,6 +32,7 @@ _BY_NAME: Mapping[str, Filter] = {
     "SameHostFilter": near.same_host,
     "DifferentHostFilter": near.different_host,
     "JsonFilter": query.query,
+    "NUMATopologyFilter": cells.cells,
     "ServerGroupAffinityFilter": group.affinity,
     "ServerGroupAntiAffinityFilter": group.anti_affinity,
 }

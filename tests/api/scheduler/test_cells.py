@@ -149,7 +149,7 @@ def test_uneven_cells_are_as_the_flavor_says(fleet: Fleet) -> None:
         ({"hw:cpu_sockets": "3"}, "cannot be arranged as asked: 3 sockets"),
         (
             {"hw:cpu_max_sockets": "1", "hw:cpu_max_cores": "2", "hw:cpu_max_threads": "1"},
-            "at most",
+            "at most 2 cores",
         ),
     ],
 )

@@ -37,10 +37,13 @@ def host_cells(capabilities: str, dedicated: Collection[int]) -> tuple[HostCell,
     return tuple(found)
 
 
-def add_cells(domain: ET.Element, cpu: ET.Element, spec: GuestSpec, floating: str) -> None:
+def add_cells(
+    domain: ET.Element, cpu: ET.Element, spec: GuestSpec, floating: str, emulated: bool
+) -> None:
     """Say in a domain's definition where its processors and memory are, and how they look.
 
-    floating: the host's processors for guests that have none of their own; "": any.
+    floating: the host's processors for guests that have none of their own; "": any. Raises Refused
+    for pins of processors that are emulated: these are no threads of their own.
     """
     if spec.topology:
         names = ("sockets", "cores", "threads")
@@ -66,12 +69,19 @@ def add_cells(domain: ET.Element, cpu: ET.Element, spec: GuestSpec, floating: st
             pins |= dict.fromkeys(cell.cpus, written(cell.shared))
         if cell.page_kib > _USUAL:
             pages.append((cell.page_kib, number))
-    tuned = ET.SubElement(domain, "cputune")
-    for guest, host in sorted(pins.items()):
-        ET.SubElement(tuned, "vcpupin", vcpu=str(guest), cpuset=host)
-    # QEMU's own threads run where the guest does, and so disturb nobody else.
-    everywhere = frozenset().union(*(parse(host) for host in pins.values()))
-    ET.SubElement(tuned, "emulatorpin", cpuset=written(everywhere))
+    everywhere = written({cpu for host in pins.values() for cpu in parse(host)})
+    vcpu = domain.find("vcpu")
+    if emulated:
+        if any(cell.pins for cell in spec.cells):
+            raise Refused("This host emulates processors: none of them can be a guest's own.")
+        if vcpu is not None:
+            vcpu.set("cpuset", everywhere)
+    else:
+        tuned = ET.SubElement(domain, "cputune")
+        for guest, host in sorted(pins.items()):
+            ET.SubElement(tuned, "vcpupin", vcpu=str(guest), cpuset=host)
+        # QEMU's own threads run where the guest does, and so disturb nobody else.
+        ET.SubElement(tuned, "emulatorpin", cpuset=everywhere)
     if pages:
         backing = ET.SubElement(ET.SubElement(domain, "memoryBacking"), "hugepages")
         for size, number in pages:

@@ -50,7 +50,8 @@ def domain_xml(spec: GuestSpec, mark: Mark, shape: Shape) -> str:
     features = ET.SubElement(domain, "features")
     ET.SubElement(features, "acpi")
     ET.SubElement(features, "apic")
-    add_cells(domain, _cpu(domain, shape.accelerator), spec, shape.floating)
+    cpu, emulated = _cpu(domain, shape.accelerator), shape.accelerator != "kvm"
+    add_cells(domain, cpu, spec, shape.floating, emulated)
     clock = ET.SubElement(domain, "clock", offset="utc")
     ET.SubElement(clock, "timer", name="hpet", present="no")
     for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):

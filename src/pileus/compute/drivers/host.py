@@ -12,7 +12,7 @@ def host_facts(
 ) -> HostFacts:
     """The host's size and hypervisor. Raises libvirt's own errors, and Refused.
 
-    dedicated: the processors of which a guest may have some to itself.
+    dedicated: the processors of which a guest may have some to itself, where they run in hardware.
     """
     arch, _, vcpus, *_ = connection.getInfo()
     # getInfo counts only the memory of NUMA cells that libvirt recognises.
@@ -28,5 +28,6 @@ def host_facts(
         disk_gb=disk_gb,
         cpu_model="Nehalem" if accelerator == "tcg" else "host-passthrough",
         traits=("COMPUTE_IMAGE_TYPE_QCOW2", "COMPUTE_IMAGE_TYPE_RAW"),
-        cells=host_cells(connection.getCapabilities(), dedicated),
+        # A processor that is emulated is no thread of its own, and cannot have one of the host's.
+        cells=host_cells(connection.getCapabilities(), dedicated if accelerator == "kvm" else ()),
     )

@@ -92,6 +92,7 @@ class Machine:
 def simulated(config: Config) -> Machine:
     """Drivers that simulate a host with room for plenty of guests."""
     from .compute.drivers.simulated import SimulatedCompute
+    from .compute.drivers.simulated_cells import even_cells
     from .network.drivers.journal import Journal
     from .network.drivers.simulated import SimulatedHostNetwork, SimulatedNetwork
 
@@ -106,6 +107,7 @@ def simulated(config: Config) -> Machine:
         vcpus=1024,
         memory_mb=4 << 20,
         disk_gb=1 << 20,
+        cells=even_cells(1024, 4 << 20, config.dedicated_cpus),
         file=config.state / "simulated-guests.jsonl",
     )
     return Machine(
@@ -134,14 +136,26 @@ class HostMachine:
 
 
 def simulated_host(
-    name: str, upstairs: agent.Upstairs, file: Path | None, vcpus: int = 64, memory_gb: int = 256
+    name: str,
+    upstairs: agent.Upstairs,
+    file: Path | None,
+    vcpus: int = 64,
+    memory_gb: int = 256,
+    dedicated_cpus: str = "",
 ) -> HostMachine:
     """Drivers that simulate a host of its own. `file` keeps its guests over a restart."""
     from .compute.drivers.simulated import SimulatedCompute
+    from .compute.drivers.simulated_cells import even_cells
     from .network.drivers.simulated import SimulatedHostNetwork, SimulatedNetwork
 
     guests = SimulatedCompute(
-        name, upstairs, vcpus=vcpus, memory_mb=memory_gb << 10, disk_gb=4096, file=file
+        name,
+        upstairs,
+        vcpus=vcpus,
+        memory_mb=memory_gb << 10,
+        disk_gb=4096,
+        cells=even_cells(vcpus, memory_gb << 10, dedicated_cpus),
+        file=file,
     )
     return HostMachine(
         compute=guests,

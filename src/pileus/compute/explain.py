@@ -12,6 +12,9 @@ from ..wire.context import Context
 from ..wire.route import Route
 from .demand import needs
 from .flavor import Flavor, kept
+from .numa.fit import times
+from .numa.pinning import host_cells, taken
+from .numa.wanted import wanted
 from .scheduler import Scheduler, Wish, wish_of
 from .server import Server, find
 
@@ -56,9 +59,15 @@ def explain_flavor(
     resources = needs(kept(flavor))
     wish = Wish(resources, zone, flavor=kept(flavor))
     hosts, free, funnel = scheduler.fitting(tx, wish)
+    asked = wanted(wish.flavor, wish.image)
+    others = taken(tx, "") if asked else {}
     total, lacking = 0, Counter[str]()
     for host in hosts:
         room = {name: free[host.id][name] // amount for name, amount in resources.items()}
+        if asked:
+            most = min(room.values(), default=count)
+            fits = times(asked, host_cells(host), others.get(host.id, ()), most)
+            room |= {"NUMA cells": fits} if fits < most else {}
         scarce = min(room, key=lambda name: room[name], default=None)
         # Of what takes nothing, any number fits.
         total += room[scarce] if scarce else count

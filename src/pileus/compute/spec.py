@@ -1,11 +1,13 @@
 """From a server's row to the specification of its guest."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from .. import network
 from ..core.db import Tx
+from ..core.errors import BadRequest
 from .driver import Disk, GuestSpec, Nic
 from .host import host_id
 from .metadata import drive_files
@@ -40,10 +42,18 @@ def _as_json(infos: list[network.NicInfo]) -> list[dict[str, Any]]:
 
 def size(tx: Tx, server: Server, flavor: Mapping[str, Any], host: str) -> dict[str, Any]:
     """What a flavor makes of the server's guest on a host, as its desired guest has it."""
-    image, found = server.image_properties, {"vcpus": flavor["vcpus"], "memory_mb": flavor["ram"]}
-    found["topology"] = list(topology(flavor, image))
-    found["cells"] = pinned(tx, server.id, host_id(host)) if wanted(flavor, image) else []
-    return found
+    image, cells = server.image_properties, list[dict[str, Any]]()
+    shape: tuple[int, ...] = ()
+    # What contradicts itself was not refused before it was heeded: such a guest stays as it was.
+    with suppress(BadRequest):
+        shape = topology(flavor, image)
+        cells = pinned(tx, server.id, host_id(host)) if wanted(flavor, image) else []
+    return {
+        "vcpus": flavor["vcpus"],
+        "memory_mb": flavor["ram"],
+        "topology": list(shape),
+        "cells": cells,
+    }
 
 
 def guest_spec(tx: Tx, server: Server) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Fleet:
     def host(self, name: str, **facts: Any) -> str:
         """A host, of 8 processors and 16 GB unless said otherwise."""
         own = self.cloud.machine.compute.facts()
-        size = {"vcpus": 8, "memory_mb": 16384, "disk_gb": 500} | facts
+        size: dict[str, Any] = {"vcpus": 8, "memory_mb": 16384, "disk_gb": 500, "cells": ()} | facts
         found: HostFacts = replace(own, hostname=name, **size)
         self.cloud.app.db.run(lambda tx: register(tx, name, found))
         return name

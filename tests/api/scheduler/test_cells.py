@@ -279,3 +279,24 @@ def test_an_image_arranges_them_within_what_the_flavor_allows(fleet: Fleet) -> N
     beyond = fleet.ask(flavor, imageRef=fleet.image(hw_cpu_sockets="4"))
 
     assert (spec_of(fleet, within)["topology"], beyond.status_code) == ([1, 4, 1], 400)
+
+
+def test_as_many_are_said_to_fit_as_the_cells_have_room_for(fleet: Fleet) -> None:
+    fleet.host("a", cells=two_cells())
+    fleet.flavor("pinned", _PINNED, vcpus=2)
+    key = (fleet.cloud.config.state / "control.key").read_text()
+
+    answer = fleet.cloud.admin.get(
+        "/pileus/explain?flavor=pinned&count=3", headers={"X-Pileus-Key": key}
+    )
+
+    found = answer.json()
+    assert (found["fit"], found["limited_by"]) == (2, {"NUMA cells": 1})
+
+
+def test_a_simulated_cloud_has_cells_of_its_own(fleet: Fleet) -> None:
+    fleet.change("host-1", disabled=False)
+
+    server_id = fleet.boot(fleet.flavor("two", {"hw:numa_nodes": "2"}, vcpus=2))
+
+    assert [one["host"] for one in spec_of(fleet, server_id)["cells"]] == [0, 1]

@@ -3,6 +3,7 @@
 from ... import network, placement
 from ...core import desired, flow
 from ...core.db import Tx
+from ...core.errors import BadRequest
 from ...core.flow import Flow, Run, Step, Wait
 from .. import instance_action
 from ..host import build_failed, build_succeeded
@@ -62,7 +63,7 @@ def elsewhere(run: Run) -> Wait | None:
     if len(tried) < _ATTEMPTS:
         try:
             _move(run, server, tried)
-        except (NoValidHost, placement.NoCapacity) as none:
+        except (NoValidHost, placement.NoCapacity, BadRequest) as none:
             why = f"{why} No other host can take it. {none}"
         else:
             flow.turn(tx, CREATE, server.id, run.row.request_id, tried=tried)

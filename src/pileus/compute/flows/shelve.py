@@ -5,6 +5,7 @@ from typing import Any
 from ... import image as images
 from ... import network, placement
 from ...core import desired
+from ...core.errors import BadRequest
 from ...core.flow import Failed, Flow, Run, Step, Wait
 from ..scheduler import NoValidHost, Scheduler, wish_of
 from ..server import POWER, Server
@@ -86,7 +87,7 @@ def schedule(run: Run) -> Wait | None:
     wish = wish_of(server, run.args.get("host", ""), old, "nothing of it is left there")
     try:
         host = run.parts[Scheduler].place(tx, server, wish)
-    except (NoValidHost, placement.NoCapacity) as none:
+    except (NoValidHost, placement.NoCapacity, BadRequest) as none:
         raise Failed(str(none)) from none
     network.bind_ports(tx, server.id, host.host)
     tx.change(server, host=host.host, generation=server.generation + 1)

@@ -32,6 +32,17 @@ def fit(
     return _chosen(options, frozenset())
 
 
+def times(wanted: Wanted, cells: Sequence[HostCell], taken: Iterable[GuestCell], most: int) -> int:
+    """How many such guests the host's cells have room for, one beside another; `most` is enough."""
+    others = list(taken)
+    for count in range(most):
+        placed = fit(wanted, cells, others)
+        if placed is None:
+            return count
+        others += placed
+    return most
+
+
 def _chosen(
     options: Sequence[Sequence[GuestCell]], used: frozenset[int]
 ) -> tuple[GuestCell, ...] | None:

@@ -46,28 +46,33 @@ class Scene:
         self.tx, self.settings, self._wish = tx, settings, wish
         self.everywhere = False  # whether all hosts are asked, rather than a few
         self._everyones: dict[str, list[GuestCell]] | None = None
+        self._hosts: dict[str, list[str]] = {}  # of each aggregate whose hosts were asked for
 
     @cached_property
     def aggregates(self) -> list[Aggregate]:
         """The aggregates that say anything beside their zone."""
         return [one for one in self.tx.all(Aggregate) if one.meta.keys() - {ZONE_KEY}]
 
-    @cached_property
-    def members(self) -> dict[str, set[str]]:
-        """The hosts of each of those, by its uuid."""
-        found: dict[str, set[str]] = {one.uuid: set() for one in self.aggregates}
-        for row in self.tx.all(AggregateHost, aggregate_id=list(found)) if found else []:
-            found[row.aggregate_id].add(row.host)
-        return found
-
     def said(self, about: Callable[[str], bool]) -> dict[str, list[dict[str, str]]]:
         """Of each host the metadata of every aggregate of its, as far as it is about this key."""
+        metas = {
+            one.uuid: {key: str(value) for key, value in one.meta.items() if about(key)}
+            for one in self.aggregates
+        }
+        telling = [uuid for uuid, meta in metas.items() if meta]
         found: dict[str, list[dict[str, str]]] = {}
-        for one in self.aggregates:
-            meta = {key: str(value) for key, value in one.meta.items() if about(key)}
-            for host in self.members[one.uuid] if meta else ():
-                found.setdefault(host, []).append(meta)
+        for uuid, hosts in self._members(telling).items():
+            for host in hosts:
+                found.setdefault(host, []).append(metas[uuid])
         return found
+
+    def _members(self, uuids: Sequence[str]) -> dict[str, list[str]]:
+        """The hosts of these aggregates, read once: other aggregates may have very many."""
+        new = [uuid for uuid in uuids if uuid not in self._hosts]
+        self._hosts |= {uuid: [] for uuid in new}
+        for row in self.tx.all(AggregateHost, aggregate_id=new) if new else []:
+            self._hosts[row.aggregate_id].append(row.host)
+        return {uuid: self._hosts[uuid] for uuid in uuids}
 
     def values(self, key: str) -> dict[str, list[str]]:
         """What the aggregates of each host say under this key."""

@@ -113,6 +113,16 @@ def test_traits_are_asked_for_again_when_a_server_moves(
     assert fleet.went(server_id, **action) == "c"
 
 
+def test_traits_are_asked_for_again_when_a_server_is_evacuated(fleet: Fleet) -> None:
+    fleet.hosts("a", "b", "c")
+    fleet.traits("a", "CUSTOM_GOLD")
+    fleet.traits("c", "CUSTOM_GOLD")
+    server_id = fleet.running(fleet.flavor("gold", {"trait:CUSTOM_GOLD": "required"}))
+    fleet.change("a", forced_down=True)
+
+    assert fleet.went(server_id, evacuate={}) == "c"
+
+
 def test_a_host_is_moved_from_where_a_resized_servers_traits_are_not(fleet: Fleet) -> None:
     fleet.hosts("a", "b")
     fleet.traits("b", "CUSTOM_GOLD")

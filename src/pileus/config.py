@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+# Processors of simulated hosts: a cloud's own has room for thousands of servers.
+SIMULATED_VCPUS, JOINED_VCPUS = 1024, 64
+
 
 @dataclass(frozen=True)
 class Config:

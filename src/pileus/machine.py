@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import agent, compute, image
 from .compute.driver import ComputeDriver, DiskCopies, DiskMoves, HandOver, ImageFiles
-from .config import Config
+from .config import JOINED_VCPUS, SIMULATED_VCPUS, Config
 from .core.backend import Broken, Busy, Refused
 from .core.db import Database
 from .core.errors import Conflict, NotFound
@@ -116,10 +116,10 @@ def simulated(config: Config) -> Machine:
         config.host,
         upstairs,
         # Room for thousands of servers: what is simulated costs nothing.
-        vcpus=1024,
+        vcpus=SIMULATED_VCPUS,
         memory_mb=4 << 20,
         disk_gb=1 << 20,
-        cells=even_cells(1024, 4 << 20, config.dedicated_cpus),
+        cells=even_cells(SIMULATED_VCPUS, 4 << 20, config.dedicated_cpus),
         file=config.state / "simulated-guests.jsonl",
     )
     return Machine(
@@ -137,7 +137,7 @@ def simulated_host(
     name: str,
     upstairs: agent.Upstairs,
     file: Path | None,
-    vcpus: int = 64,
+    vcpus: int = JOINED_VCPUS,
     memory_gb: int = 256,
     dedicated_cpus: str = "",
 ) -> HostMachine:

@@ -14,11 +14,12 @@ from ..agent.connection import Unreachable, server_address
 from ..agent.identity import NotJoined
 from ..agent.join import join as ask_to_join
 from ..agent.join import leave as ask_to_leave
+from ..config import JOINED_VCPUS
 from ..host.place import HostError
 from ..hosts import Refusal, Timing, Token
 from ..pidfile import running
 from . import host, process
-from .options import agent_state_option, dedicated_cpus_option
+from .options import agent_state_option, check_processors, dedicated_cpus_option
 from .steps import step
 
 _STATUS = "agent-status.json"
@@ -54,6 +55,7 @@ def join(
         token, server = Token.parse(text), server_address(url)
     except ValueError as wrong:
         raise click.ClickException(str(wrong)) from None
+    check_processors(dedicated_cpus or "", JOINED_VCPUS if simulate else 0)
     with process.alone(state):
         if running(state) is not None:
             raise click.ClickException(

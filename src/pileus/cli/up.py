@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from .. import settings
-from ..config import Config
+from ..config import SIMULATED_VCPUS, Config
 from ..pidfile import running
 from . import address, belongings, clouds, link, outside, process
 from . import database as store
 from .join import joined
-from .options import dedicated_cpus_option, state_option
+from .options import check_processors, dedicated_cpus_option, state_option
 from .steps import step
 
 _ROOM_MB = 32
@@ -128,6 +128,7 @@ def up(
         }
         changed = {key: value for key, value in given.items() if value is not None}
         config = replace(config, **changed)
+        check_processors(config.dedicated_cpus, SIMULATED_VCPUS if config.simulate else 0)
         _lasting(before, config)
         config = address.tunnels(address.secure(config, insecure_http))
         pid = running(state)

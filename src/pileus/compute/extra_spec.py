@@ -12,9 +12,9 @@ from ..core.errors import BadRequest
 from ..core.types import Version
 
 _CHECKED = (2, 86)
-_CPUS = (r"\^?\d+(-\d+)?(,\^?\d+(-\d+)?)*", "processors' numbers, such as 0-3,^2")
-_COUNT = (r"0*[1-9]\d{0,8}", "a whole number from 1 on")
-_AMOUNT = (r"\d{1,10}", "a whole number from 0 on")
+_CPUS = (r"\^?[0-9]+(-[0-9]+)?(,\^?[0-9]+(-[0-9]+)?)*", "processors' numbers, such as 0-3,^2")
+_COUNT = (r"0*[1-9][0-9]{0,8}", "a whole number from 1 on")
+_AMOUNT = (r"[0-9]{1,10}", "a whole number from 0 on")
 _ANY = (r"(?s).*", "")
 
 # Key → what its value must be, as a pattern and in words.
@@ -26,12 +26,12 @@ _KNOWN: Mapping[str, tuple[str, str]] = {
     r"hw:cpu_(sockets|cores|threads)": _COUNT,
     r"hw:(cpu_max|max_cpu)_(sockets|cores|threads)": _COUNT,
     r"hw:mem_page_size": (
-        r"large|small|any|\d+([kKMGT]i?)?(b|bit|B)?",
+        r"large|small|any|[0-9]+([kKMGT]i?)?(b|bit|B)?",
         "large, small, any or a size such as 2MB",
     ),
     r"hw:numa_nodes": _COUNT,
-    r"hw:numa_cpus\.\d+": _CPUS,
-    r"hw:numa_mem\.\d+": _COUNT,
+    r"hw:numa_cpus\.[0-9]+": _CPUS,
+    r"hw:numa_mem\.[0-9]+": _COUNT,
     r"hw_rng:allowed": ("(?i)true|yes|1", "True: every guest has a source of randomness"),
     r"resources:[A-Z0-9_]+": _AMOUNT,
     r"trait:[A-Z0-9_]+": ("required|forbidden", "required or forbidden"),

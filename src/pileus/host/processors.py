@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-_PART = re.compile(r"(\^?)(\d{1,5})(?:-(\d{1,5}))?")
+_PART = re.compile(r"(\^?)([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 
 def parse(text: str) -> frozenset[int]:

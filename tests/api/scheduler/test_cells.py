@@ -300,3 +300,12 @@ def test_a_simulated_cloud_has_cells_of_its_own(fleet: Fleet) -> None:
     server_id = fleet.boot(fleet.flavor("two", {"hw:numa_nodes": "2"}, vcpus=2))
 
     assert [one["host"] for one in spec_of(fleet, server_id)["cells"]] == [0, 1]
+
+
+def test_dedicated_processors_count_as_used(fleet: Fleet) -> None:
+    fleet.host("a", cells=two_cells())
+    fleet.boot(fleet.flavor("pinned", _PINNED, vcpus=2))
+
+    shown = fleet.call("GET", "/os-hypervisors/detail", version="2.87").json()["hypervisors"]
+
+    assert [one["vcpus_used"] for one in shown if one["hypervisor_hostname"] == "a"] == [2]

@@ -41,6 +41,7 @@ def test_what_means_something_is_taken(key: str, value: str) -> None:
         ("trait:CUSTOM_GOLD", "yes", "required or forbidden"),
         ("resources:vcpu", "1", "there is no extra spec"),
         ("resources:VCPU", "-1", "a whole number from 0 on"),
+        ("resources:VCPU", "\u0663", "a whole number from 0 on"),
     ],
 )
 def test_from_2_86_keys_and_values_are_checked(key: str, value: str, said: str) -> None:

@@ -98,6 +98,7 @@ def test_equals_are_shuffled_where_that_is_wished(fleet: Fleet) -> None:
         ("{", "cannot be read"),
         ("ram_weight: 1", "'ram_weight' is no setting"),
         ("ram_weight_multiplier: much", "must be a number, not 'much'"),
+        ("ram_weight_multiplier: .inf", "must be a number, not inf"),
         ("host_subset_size: 0", "must be 1 or more"),
         ("host_subset_size: 1.5", "must be a whole number"),
         ("shuffle_best_same_weighed_hosts: 1", "true or false"),

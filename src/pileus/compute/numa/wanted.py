@@ -14,7 +14,7 @@ from ...host.processors import parse
 from ..demand import dedicated
 
 _MOST_CELLS = 16
-_PAGE = re.compile(r"(\d{1,12})([kKMGT]?)i?(b|bit|B)?")
+_PAGE = re.compile(r"([0-9]{1,12})([kKMGT]?)i?(b|bit|B)?")
 _KIB = {"k": 1, "K": 1, "": 1, "M": 1 << 10, "G": 1 << 20, "T": 1 << 30}
 
 

@@ -3,6 +3,7 @@
 Every reading is of all hosts together, so that asking for one host after the other stays cheap.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any
@@ -146,7 +147,7 @@ def number(text: str) -> float | None:
         found = float(text)
     except ValueError:
         return None
-    return found if found == found else None
+    return found if math.isfinite(found) else None
 
 
 @cache

@@ -1,5 +1,6 @@
 """The scheduler's settings, by the names that operators know, from a file of YAML."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -107,6 +108,8 @@ def _value(where: str, value: Any, usual: Any) -> Any:
         numbers = int if isinstance(usual, int) else (int, float)
         right = isinstance(value, numbers) and not isinstance(value, bool)
         kind = "a whole number" if isinstance(usual, int) else "a number"
+    if right and isinstance(value, float) and not math.isfinite(value):
+        right = False
     if not right:
         raise BadSettings(f"{where} must be {kind}, not {value!r}.")
     return type(usual)(value)

@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
-from pileus.compute.driver import HostCell
+from pileus import placement
+from pileus.compute.driver import GuestCell, HostCell
 from pileus.compute.flows.guest import GUEST
 from pileus.compute.host import host_id
+from pileus.compute.numa.pinning import taken
+from pileus.compute.scheduler import Scheduler, resized, wish_of
+from pileus.compute.server import Server
+from pileus.core.db import Tx
 from pileus.core.desired import find
 
 from .fleet import Fleet
@@ -68,6 +73,22 @@ def test_processors_that_are_given_back_are_free_again(fleet: Fleet) -> None:
     fleet.cloud.admin.delete(f"/placement/allocations/{first}", headers=headers)
 
     assert pins(fleet, fleet.boot(flavor)) in ([1, 2, 3], [5, 6, 7])
+
+
+def test_a_server_that_comes_back_with_another_flavor_has_no_cells(fleet: Fleet) -> None:
+    fleet.host("a", cells=two_cells())
+    server_id = fleet.running(fleet.flavor("pinned", _PINNED, vcpus=3))
+    scheduler = fleet.cloud.parts[Scheduler]
+    plain = {"vcpus": 1, "ram": 64, "disk": 1, "ephemeral": 0, "swap": 0, "extra_specs": {}}
+
+    def come_back(tx: Tx) -> dict[str, list[GuestCell]]:
+        server = tx.get(Server, server_id)
+        assert server is not None
+        placement.release(tx, server.id)
+        scheduler.place(tx, server, resized(wish_of(server), plain, 1))
+        return taken(tx, "")
+
+    assert fleet.cloud.app.db.run(come_back) == {}
 
 
 def test_without_dedicated_processors_no_host_has_any(fleet: Fleet) -> None:

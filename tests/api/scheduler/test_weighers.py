@@ -70,6 +70,18 @@ def test_a_host_where_servers_could_not_be_made_comes_last(fleet: Fleet) -> None
     assert fleet.place() == "a"
 
 
+def test_failures_may_weigh_less_than_memory(fleet: Fleet) -> None:
+    fleet.host("a", memory_mb=32768)
+    fleet.host("b")
+    fleet.host("c", memory_mb=8192)
+    fleet.change("a", build_failures=1)
+    fleet.change("c", build_failures=4)
+
+    fleet.settings(build_failure_weight_multiplier=0.5)
+
+    assert fleet.place() == "a"
+
+
 def test_any_of_the_best_is_chosen_where_that_is_wished(fleet: Fleet) -> None:
     fleet.hosts("a", "b")
     fleet.host("c", memory_mb=4096)

@@ -84,7 +84,7 @@ def schedule(run: Run) -> Wait | None:
         return None
     # A host that has something of it yet, to be removed, is none to make it anew.
     old = [row.host for row in tx.all(desired.Desired, kind=GUEST, id=server.id)]
-    wish = wish_of(server, run.args.get("host", ""), old, "nothing of it is left there")
+    wish = wish_of(server, run.args.get("host", ""), old, "no remains of it")
     try:
         host = run.parts[Scheduler].place(tx, server, wish)
     except (NoValidHost, placement.NoCapacity, BadRequest) as none:

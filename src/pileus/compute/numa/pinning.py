@@ -64,6 +64,11 @@ def pin(tx: Tx, server_id: str, host: ComputeHost, wanted: Wanted) -> bool:
     return True
 
 
+def unpin(tx: Tx, server_id: str, host_id: str) -> None:
+    """The server has no cells of the host any more, though it may hold something of it."""
+    tx.remove_where(Pinning, server_id=server_id, host_id=host_id)
+
+
 def pinned(tx: Tx, server_id: str, host_id: str) -> list[dict[str, Any]]:
     """A server's cells on a host, as its guest's specification has them."""
     row = tx.get(Pinning, server_id, host_id)

@@ -12,7 +12,7 @@ from ... import placement
 from ...core.db import Tx
 from ..group import ServerGroup
 from ..host import ComputeHost
-from ..numa.pinning import pin
+from ..numa.pinning import pin, unpin
 from ..numa.wanted import wanted
 from ..server import Server
 from .filters import checks
@@ -97,6 +97,8 @@ def claim(tx: Tx, server: Server, host: ComputeHost, wish: Wish) -> None:
     asked = wanted(wish.flavor, wish.image) if wish.flavor else None
     if asked is not None and not pin(tx, server.id, host, asked):
         raise placement.NoCapacity(f"The NUMA cells of host {host.host} have no room for it.")
+    if asked is None and wish.server_id:
+        unpin(tx, server.id, host.id)  # what it had there with another flavor
     who = (server.project_id, server.user_id)
     placement.claim(tx, server.id, *who, host.id, wish.resources)
 

@@ -63,6 +63,7 @@ _WEIGHERS: Mapping[str, Weigher] = {
     "build_failure": _build_failure,
 }
 _SUFFIX = "_weight_multiplier"
+_MUCH = 10_000  # more than servers fail in a row on one host
 _CHANCE = random.SystemRandom()
 # What the quick road heeds otherwise than by weighing: it takes no wish of a group with a soft
 # policy, and no host that failed lately.
@@ -77,8 +78,9 @@ def memory_alone(scene: Scene) -> bool:
     settings = scene.settings
     if settings.host_subset_size > 1 or settings.shuffle_best_same_weighed_hosts:
         return False
-    if settings.ram_weight_multiplier <= 0 or settings.build_failure_weight_multiplier < 0:
-        return False
+    memory, failures = settings.ram_weight_multiplier, settings.build_failure_weight_multiplier
+    if memory <= 0 or (failures and failures < memory * _MUCH):
+        return False  # else a host that failed comes after all that did not, whatever they have
     if any(_multiplier(settings, name) for name in _WEIGHERS if name not in _APART):
         return False
     if scene.group is not None and scene.group.policy.startswith("soft-"):

@@ -1,5 +1,6 @@
 """Cold migration: a server moves to another host while it is off; a flow does the rest."""
 
+from dataclasses import replace
 from typing import Any
 
 from .. import placement
@@ -54,11 +55,21 @@ def target(ctx: Context, server: Server, name: str) -> ComputeHost:
 
 
 def claim_elsewhere(
-    ctx: Context, server: Server, flavor: dict[str, Any], root_gb: int, host: str = ""
+    ctx: Context,
+    server: Server,
+    flavor: dict[str, Any],
+    root_gb: int,
+    host: str = "",
+    live: bool = False,
 ) -> ComputeHost:
-    """Claim what the flavor needs on another host than the server's. Raises BadRequest."""
+    """Claim what the flavor needs on another host than the server's. Raises BadRequest.
+
+    live: the guest runs, and is to go on there.
+    """
     avoid = [server.host] if server.host else []
     wish = resized(wish_of(server, host, avoid), flavor, root_gb)
+    if live:
+        wish = replace(wish, like=server.host or "")
     try:
         return ctx.parts[Scheduler].place(ctx.tx, server, wish)
     except (NoValidHost, placement.NoCapacity) as none:
@@ -96,7 +107,8 @@ def moving(
 ) -> Migration:
     """Claim another host, and note the migration there. Raises BadRequest when there is none."""
     end_stale(ctx.tx, server.id)
-    found = claim_elsewhere(ctx, server, flavor, disks[0]["size_gb"], host)
+    live = kind == "live-migration"
+    found = claim_elsewhere(ctx, server, flavor, disks[0]["size_gb"], host, live)
     return ctx.tx.add(planned(ctx.tx, ctx.who, server, kind, found.host, flavor, disks))
 
 

@@ -175,3 +175,16 @@ def test_an_image_of_the_hosts_kind_finds_it(fleet: Fleet) -> None:
     )
 
     assert fleet.place(imageRef=image) == "a"
+
+
+def test_a_guest_that_runs_goes_on_only_on_a_machine_like_its_own(fleet: Fleet) -> None:
+    fleet.host("a", memory_mb=32768)
+    fleet.host("b", accelerator="kvm")
+    fleet.host("c", memory_mb=8192)
+    server_id = fleet.running()
+    live = {"host": None, "block_migration": "auto"}
+
+    named = fleet.went(server_id, **{"os-migrateLive": live | {"host": "b"}})
+
+    assert "a machine like host a (simulated, x86_64, simulated) left 0" in named
+    assert fleet.went(server_id, **{"os-migrateLive": live}) == "c"

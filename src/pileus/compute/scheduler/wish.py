@@ -22,6 +22,7 @@ class Wish:
     hints: Mapping[str, Any] = field(default_factory=dict)
     avoid: Collection[str] = ()  # hosts that are none for it
     why_avoid: str = "another host"
+    like: str = ""  # a host: the guest runs there, and goes on only on a machine like its own
     flavor: Mapping[str, Any] = field(default_factory=dict)
     image: Mapping[str, str] = field(default_factory=dict)
     image_id: str | None = None

@@ -14,6 +14,7 @@ _ALWAYS: tuple[Filter, ...] = (
     state.zone,
     state.named,
     state.other,
+    state.alike,
     traits.traits,
     traits.isolated,
 )

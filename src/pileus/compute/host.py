@@ -1,11 +1,9 @@
 """Compute hosts: what they are, when they were last heard of, and how they register."""
 
 from collections.abc import Collection
-from dataclasses import asdict
 from datetime import timedelta
 from functools import cache
 
-import msgspec
 import sqlalchemy as sa
 
 from .. import placement
@@ -16,6 +14,7 @@ from ..core.parts import Parts
 from ..core.resource import Resource, attr, now
 from ..core.types import Bool, Int, Json, Text, Uuid, When
 from .driver import ComputeDriver, HostFacts
+from .numa.stored import dump
 
 ZONE = "nova"
 CPU_RATIO, RAM_RATIO, DISK_RATIO = 4.0, 1.0, 1.0
@@ -41,7 +40,7 @@ class ComputeHost(Resource):
     memory_mb = attr(Int())
     disk_gb = attr(Int())
     traits = attr(Json(), default=list)
-    # Its NUMA cells, as HostFacts has them; NULL of a host that has reported none.
+    # Its NUMA cells, as numa.stored writes them; NULL of a host that has reported none.
     cells = attr(Json(), null=True)
     disabled = attr(Bool(), default=False)
     disabled_reason = attr(Text(255), null=True)
@@ -93,7 +92,7 @@ def register(tx: Tx, host: str, facts: HostFacts) -> ComputeHost:
         "memory_mb": facts.memory_mb,
         "disk_gb": facts.disk_gb,
         "traits": list(facts.traits),
-        "cells": msgspec.to_builtins([asdict(cell) for cell in facts.cells]) or None,
+        "cells": dump(facts.cells) or None,
     }
     row = tx.get(ComputeHost, host_id(host))
     before = [] if row is None else row.traits

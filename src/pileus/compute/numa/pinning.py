@@ -16,6 +16,7 @@ from ...core.types import Json, Uuid
 from ..driver import GuestCell, HostCell
 from ..host import ComputeHost
 from .fit import fit
+from .stored import load
 from .wanted import Wanted
 
 
@@ -31,7 +32,7 @@ class Pinning(Resource):
 
 def host_cells(host: ComputeHost) -> list[HostCell]:
     """The cells that a host has reported."""
-    return msgspec.convert(host.cells or [], list[HostCell])
+    return load(host.cells or [])
 
 
 def taken(tx: Tx, but: str, host_id: str = "") -> dict[str, list[GuestCell]]:

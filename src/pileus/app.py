@@ -241,7 +241,9 @@ def build(
     rules = [rule for service in SERVICES for rule in service.rules]
     parts = Parts(config, db, Policy(rules, _overrides(config.policy_file)))
     parts.add(identity.Tokens(db, config))
-    parts.add(placement.Index(db))
+    index = placement.Index(db)
+    parts.add(index)
+    parts.add(compute.Scheduler(index, compute.read_settings(config.scheduler_file)))
     parts.add(image.ImageStore(config.shared / "images"))
     machine = machine or (simulated(config) if config.simulate else real(config))
     machine.upstairs.bind(parts)

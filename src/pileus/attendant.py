@@ -19,7 +19,12 @@ from .machine import HostMachine, simulated_host
 
 def simulated_machine(identity: Identity, upstairs: Upstairs) -> HostMachine:
     """The drivers of a simulated host."""
-    return simulated_host(identity.name, upstairs, identity.state / "simulated-guests.jsonl")
+    return simulated_host(
+        identity.name,
+        upstairs,
+        identity.state / "simulated-guests.jsonl",
+        dedicated_cpus=identity.dedicated_cpus,
+    )
 
 
 class Attendant:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+# Processors of simulated hosts: a cloud's own has room for thousands of servers.
+SIMULATED_VCPUS, JOINED_VCPUS = 1024, 64
+
 
 @dataclass(frozen=True)
 class Config:
@@ -22,6 +25,7 @@ class Config:
     demo_password: str = ""
     host: str = "pileus"  # this host's name; "" is a process without a host of its own
     policy_file: Path | None = None
+    scheduler_file: Path | None = None  # the scheduler's settings, as YAML
     token_hours: float = 12.0
     external_cidr: str = "172.24.4.0/24"
     external_gateway: str = "172.24.4.1"
@@ -32,6 +36,7 @@ class Config:
     clouds_file: Path | None = None  # None: where every client looks
     cloud_name: str = "pileus"
     agent_listen: str = ""  # ADDRESS:PORT for hosts' agents; "" takes none
+    dedicated_cpus: str = ""  # this host's processors that guests may have to themselves, as 2-7
     tunnel_address: str = ""  # where other hosts reach this one's tunnels; "" has none
 
     @property

@@ -162,11 +162,13 @@ class Console:
         count, zone = request.get("count") or "1", request.get("zone") or ""
         if not (count.isascii() and count.isdigit() and len(count) < 10):
             raise BadRequest(f"The count must be a whole number from 1 on, not {count[:80]!r}.")
+        db, scheduler = self._app.db, self._app.parts[compute.Scheduler]
         if server:
-            return Response(200, self._app.db.read(lambda tx: compute.explain_server(tx, server)))
+            found = db.read(lambda tx: compute.explain_server(tx, scheduler, server))
+            return Response(200, found)
         if flavor is None:
             raise BadRequest("Name a server or a flavor.")
-        found = self._app.db.read(lambda tx: compute.explain_flavor(tx, flavor, int(count), zone))
+        found = db.read(lambda tx: compute.explain_flavor(tx, scheduler, flavor, int(count), zone))
         return Response(200, found)
 
     def _agents(self, _request: Request) -> Response:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import agent, compute, image
 from .compute.driver import ComputeDriver, DiskCopies, DiskMoves, HandOver, ImageFiles
-from .config import Config
+from .config import JOINED_VCPUS, SIMULATED_VCPUS, Config
 from .core.backend import Broken, Busy, Refused
 from .core.db import Database
 from .core.errors import Conflict, NotFound
@@ -16,6 +16,7 @@ from .core.parts import Parts
 from .host.chassis import LOOPBACK, Chassis, Tls
 from .host.ovn import Ovn
 from .host.place import Place
+from .host.processors import parse
 from .network.driver import HostNetwork, NetworkDriver
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Machine(HostMachine):
 def simulated(config: Config) -> Machine:
     """Drivers that simulate a host with room for plenty of guests."""
     from .compute.drivers.simulated import SimulatedCompute
+    from .compute.drivers.simulated_cells import even_cells
     from .network.drivers.journal import Journal
     from .network.drivers.simulated import SimulatedHostNetwork, SimulatedNetwork
 
@@ -114,9 +116,10 @@ def simulated(config: Config) -> Machine:
         config.host,
         upstairs,
         # Room for thousands of servers: what is simulated costs nothing.
-        vcpus=1024,
+        vcpus=SIMULATED_VCPUS,
         memory_mb=4 << 20,
         disk_gb=1 << 20,
+        cells=even_cells(SIMULATED_VCPUS, 4 << 20, config.dedicated_cpus),
         file=config.state / "simulated-guests.jsonl",
     )
     return Machine(
@@ -131,14 +134,26 @@ def simulated(config: Config) -> Machine:
 
 
 def simulated_host(
-    name: str, upstairs: agent.Upstairs, file: Path | None, vcpus: int = 64, memory_gb: int = 256
+    name: str,
+    upstairs: agent.Upstairs,
+    file: Path | None,
+    vcpus: int = JOINED_VCPUS,
+    memory_gb: int = 256,
+    dedicated_cpus: str = "",
 ) -> HostMachine:
     """Drivers that simulate a host of its own. `file` keeps its guests over a restart."""
     from .compute.drivers.simulated import SimulatedCompute
+    from .compute.drivers.simulated_cells import even_cells
     from .network.drivers.simulated import SimulatedHostNetwork, SimulatedNetwork
 
     guests = SimulatedCompute(
-        name, upstairs, vcpus=vcpus, memory_mb=memory_gb << 10, disk_gb=4096, file=file
+        name,
+        upstairs,
+        vcpus=vcpus,
+        memory_mb=memory_gb << 10,
+        disk_gb=4096,
+        cells=even_cells(vcpus, memory_gb << 10, dedicated_cpus),
+        file=file,
     )
     return HostMachine(
         compute=guests,
@@ -162,7 +177,8 @@ def real(config: Config) -> Machine:
     encap = config.tunnel_address or LOOPBACK
     fabric = Ovn(config.state, config.host, external, encap_ip=encap)
     upstairs = Upstairs()
-    guests, mend = _libvirt(config.state, config.host, upstairs, fabric)
+    own = config.dedicated_cpus
+    guests, mend = _libvirt(config.state, config.host, upstairs, fabric, own)
     return Machine(
         compute=guests,
         copies=guests,
@@ -186,7 +202,8 @@ def real_host(identity: agent.Identity, upstairs: agent.Upstairs) -> HostMachine
     from .network.drivers.ovs import OvsHostNetwork
 
     fabric = chassis(identity)
-    guests, mend = _libvirt(identity.state, identity.name, upstairs, fabric)
+    own = identity.dedicated_cpus
+    guests, mend = _libvirt(identity.state, identity.name, upstairs, fabric, own)
     return HostMachine(
         compute=guests,
         copies=guests,
@@ -201,7 +218,7 @@ def real_host(identity: agent.Identity, upstairs: agent.Upstairs) -> HostMachine
 
 
 def _libvirt(
-    state: Path, host: str, images: ImageFiles, fabric: Ovn | Chassis
+    state: Path, host: str, images: ImageFiles, fabric: Ovn | Chassis, dedicated_cpus: str
 ) -> "tuple[LibvirtCompute, Callable[[], None]]":
     """Start libvirt and the network; the driver, and what starts both again."""
     from .compute.drivers.connection import look_at_emulators
@@ -229,6 +246,7 @@ def _libvirt(
         verdict.accelerator,
         _userspace(fabric),
         host,
+        dedicated=parse(dedicated_cpus) if dedicated_cpus else (),
     )
     return driver, mend
 

@@ -167,6 +167,16 @@ def single_mac(patient: Patient) -> None:
 
 
 CASES = (
+    Case(
+        "No dedicated processor",
+        sql(
+            "insert into pinnings (server_id, host_id, cells) select consumer_id, provider_id,"
+            """ '[{"cpus":[0,1],"memory_mb":64,"host":0,"pins":[[0,5],[1,5]]}]'"""
+            " from placement_allocations where consumer_id = ? and resource_class = 'VCPU'",
+            "server",
+        ),
+        sql("delete from pinnings where server_id = ?", "server"),
+    ),
     Case("Every flow that is due", a_flow(minutes=-10)),
     Case("Every flow that is due", never_ending(50), sql("delete from flows")),
     Case("No flow sleeps longer", a_flow(hours=2)),

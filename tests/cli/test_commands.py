@@ -298,6 +298,9 @@ def test_a_new_name_replaces_the_old_entry(machine: Machine) -> None:
         ("--tls-cert", "/etc/hostname"),
         ("--tls-cert", "/etc/hostname", "--tls-key", "/etc/hostname"),
         ("--clouds-file", "/proc/no/such/file"),
+        ("--dedicated-cpus", "nonsense"),
+        ("--dedicated-cpus", "0-9999"),
+        ("--scheduler-file", "/etc/hostname"),
     ],
 )
 def test_a_wrong_option_is_named_and_keeps_nothing(machine: Machine, words: list[str]) -> None:

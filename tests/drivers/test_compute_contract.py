@@ -12,7 +12,14 @@ from typing import Literal
 
 import pytest
 
-from pileus.compute.driver import ComputeDriver, Disk, DiskCopies, GuestSpec, Observation
+from pileus.compute.driver import (
+    ComputeDriver,
+    Disk,
+    DiskCopies,
+    GuestCell,
+    GuestSpec,
+    Observation,
+)
 from pileus.compute.drivers.imagefile import virtual_size
 from pileus.compute.drivers.simulated import SimulatedCompute
 from pileus.core.backend import Busy, Refused
@@ -80,6 +87,14 @@ def test_ensure_twice_makes_one_guest(host: Host, spec: GuestSpec) -> None:
     assert host.driver.ensure(spec) == first
     assert list(host.driver.observe()) == [first]
     assert (first.power, first.generation) == ("running", 2)
+
+
+def test_a_guest_runs_in_cells_of_its_host(host: Host, spec: GuestSpec) -> None:
+    low, high = (GuestCell((cpu,), 32, 0, shared=(0,)) for cpu in range(2))
+    wanted = replace(spec, vcpus=2, topology=(1, 2, 1), cells=(low, high))
+
+    assert host.driver.ensure(wanted).power == "running"
+    assert host.driver.ensure(wanted).error == ""
 
 
 def test_remove_may_be_repeated(host: Host, spec: GuestSpec) -> None:

@@ -160,6 +160,6 @@ def test_a_guest_goes_on_only_where_it_finds_the_machine_that_it_knows(
     status, why = world.call("POST", f"/servers/{server_id}/action", {"os-migrateLive": AUTO})
 
     assert status == 400
-    assert "cannot go on from host host-1 (simulated" in why
+    assert "a machine like host host-1 (simulated, x86_64, simulated) left 0" in why
     assert show(world, server_id)["status"] == "ACTIVE"
     clean(world)

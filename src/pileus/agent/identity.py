@@ -28,15 +28,23 @@ class Identity:
     server: str  # ADDRESS:PORT of the control plane's agent port
     simulated: bool
     tunnel: str = ""  # the address at which other hosts reach this one's tunnels; "": found out
+    dedicated_cpus: str = ""  # processors that guests may have to themselves, as 2-7
 
     @classmethod
     def begin(
-        cls, state: Path, name: str, server: str, simulated: bool, tunnel: str = ""
+        cls,
+        state: Path,
+        name: str,
+        server: str,
+        simulated: bool,
+        tunnel: str = "",
+        dedicated_cpus: str = "",
     ) -> "Identity":
         """The identity in `state`, made there the first time. Raises NotJoined for another name."""
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (state / _FILE).exists():
-            made = cls(state, str(uuid.uuid4()), name, server, simulated, tunnel)
+            own = str(uuid.uuid4())
+            made = cls(state, own, name, server, simulated, tunnel, dedicated_cpus)
             made._save()
             return made
         found = cls.read(state)
@@ -51,11 +59,15 @@ class Identity:
         if found.simulated != simulated:
             kind = "simulated" if found.simulated else "real"
             raise NotJoined(f"{state} is that of a {kind} host and stays so.")
-        tunnel = tunnel or found.tunnel
-        if (found.server, found.tunnel) != (server, tunnel):
-            found = replace(found, server=server, tunnel=tunnel)
-            found._save()
-        return found
+        new = replace(
+            found,
+            server=server,
+            tunnel=tunnel or found.tunnel,
+            dedicated_cpus=dedicated_cpus or found.dedicated_cpus,
+        )
+        if new != found:
+            new._save()
+        return new
 
     @classmethod
     def load(cls, state: Path) -> "Identity":
@@ -75,7 +87,8 @@ class Identity:
         try:
             values = json.loads((state / _FILE).read_text())
             given = {k: values[k] for k in ("id", "name", "server", "simulated")}
-            return cls(state, **given, tunnel=values.get("tunnel", ""))
+            later = {k: values.get(k, "") for k in ("tunnel", "dedicated_cpus")}
+            return cls(state, **given, **later)
         except FileNotFoundError:
             raise NotJoined(f"There is no host in {state}.") from None
         except (ValueError, TypeError, KeyError) as wrong:

@@ -14,11 +14,12 @@ from ..agent.connection import Unreachable, server_address
 from ..agent.identity import NotJoined
 from ..agent.join import join as ask_to_join
 from ..agent.join import leave as ask_to_leave
+from ..config import JOINED_VCPUS
 from ..host.place import HostError
 from ..hosts import Refusal, Timing, Token
 from ..pidfile import running
 from . import host, process
-from .options import agent_state_option
+from .options import agent_state_option, check_processors, dedicated_cpus_option
 from .steps import step
 
 _STATUS = "agent-status.json"
@@ -33,6 +34,7 @@ _STATUS = "agent-status.json"
 @click.option(
     "--tunnel-address", metavar="ADDRESS", help="Where other hosts reach this one's tunnels."
 )
+@dedicated_cpus_option
 @click.option("--foreground", is_flag=True, help="Stay in the foreground.")
 def join(
     url: str,
@@ -41,6 +43,7 @@ def join(
     name: str | None,
     simulate: bool,
     tunnel_address: str | None,
+    dedicated_cpus: str | None,
     foreground: bool,
 ) -> None:
     """Make this machine a host of the cloud whose agent port is at URL (ADDRESS:PORT)."""
@@ -52,14 +55,15 @@ def join(
         token, server = Token.parse(text), server_address(url)
     except ValueError as wrong:
         raise click.ClickException(str(wrong)) from None
+    check_processors(dedicated_cpus or "", JOINED_VCPUS if simulate else 0)
     with process.alone(state):
         if running(state) is not None:
             raise click.ClickException(
                 f"The host in {state} has joined and runs: `pileus agent status` says how it is."
             )
         try:
-            tunnel = tunnel_address or ""
-            identity = Identity.begin(state, name or _name(state), server, simulate, tunnel)
+            given = (tunnel_address or "", dedicated_cpus or "")
+            identity = Identity.begin(state, name or _name(state), server, simulate, *given)
             if not simulate:
                 host.prepare(identity)
             with step(f"joining {server} as {identity.name}"):

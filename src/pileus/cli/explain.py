@@ -56,9 +56,11 @@ def flavor(name: str, state: Path, count: int, zone: str, as_json: bool) -> None
         each = ", ".join(f"{amount} {name}" for name, amount in found["each"].items())
         click.echo(f"Flavor {found['flavor']}: {each} each.")
         _funnel(found["funnel"])
-        click.echo(f"{found['fit']} fit on {found['hosts']} hosts; {count} are wanted.")
-        for scarce, hosts in found["limited_by"].items():
-            click.echo(f"  {scarce} runs out first on {hosts}.")
+        hosts = f"{found['hosts']} host{'' if found['hosts'] == 1 else 's'}"
+        fit, wanted = found["fit"], f"{count} {'is' if count == 1 else 'are'} wanted"
+        click.echo(f"{fit} {'fits' if fit == 1 else 'fit'} on {hosts}; {wanted}.")
+        for scarce, number in found["limited_by"].items():
+            click.echo(f"  {scarce} runs out first on {number} of them.")
     if not found["enough"]:
         raise SystemExit(1)
 

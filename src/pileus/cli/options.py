@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from ..host.processors import parse, written
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -34,6 +36,36 @@ def _state(default: Callable[[], Path], shown: str, holds: str) -> Callable[[F],
     )
 
 
+def _processors(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """The list of processors, if it is one. Raises ClickException."""
+    if text:
+        try:
+            parse(text)
+        except ValueError as wrong:
+            raise click.ClickException(f"--dedicated-cpus: {wrong}.") from None
+    return text
+
+
+def check_processors(text: str, simulated: int) -> None:
+    """See that the machine has these processors. Raises ClickException.
+
+    simulated: how many a simulated host has; 0 for a real one.
+    """
+    count = simulated or os.cpu_count() or 1
+    odd = [cpu for cpu in parse(text) if cpu >= count] if text else []
+    if odd:
+        raise click.ClickException(
+            f"--dedicated-cpus {text}: this host has no processors {written(odd)}, only 0 to"
+            f" {count - 1}."
+        )
+
+
+dedicated_cpus_option = click.option(
+    "--dedicated-cpus",
+    metavar="CPUS",
+    callback=_processors,
+    help="This machine's processors that guests may have to themselves, such as 2-7.",
+)
 agent_state_option = _state(
     agent_state,
     "/var/lib/pileus-agent, or ~/.local/share/pileus-agent without root",

@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from .. import settings
-from ..config import Config
+from ..config import SIMULATED_VCPUS, Config
 from ..pidfile import running
 from . import address, belongings, clouds, link, outside, process
 from . import database as store
 from .join import joined
-from .options import state_option
+from .options import check_processors, dedicated_cpus_option, state_option
 from .steps import step
 
 _ROOM_MB = 32
@@ -56,7 +56,13 @@ _SMALLEST = 29  # of external networks, as a prefix's length
     type=click.Path(exists=True, file_okay=False, path_type=Path, resolve_path=True),
     help="The --state of another process: share its cloud, its --database and its keys.",
 )
+@dedicated_cpus_option
 @click.option("--public-url", metavar="URL", help="What stands before several processes.")
+@click.option(
+    "--scheduler-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
+    help="The scheduler's settings, as YAML (docs/scheduling.md).",
+)
 @click.option("--host", help="This host's name.  [the machine's]")
 @click.option("--no-host", is_flag=True, help="No host here: only the control plane.")
 def up(
@@ -78,6 +84,8 @@ def up(
     database: str | None,
     join: Path | None,
     public_url: str | None,
+    scheduler_file: Path | None,
+    dedicated_cpus: str | None,
     host: str | None,
     no_host: bool,
 ) -> None:
@@ -114,10 +122,13 @@ def up(
             "cloud_name": cloud_name,
             "tls_cert": tls_cert,
             "tls_key": tls_key,
+            "dedicated_cpus": dedicated_cpus,
+            "scheduler_file": _readable(scheduler_file),
             **_external(external),
         }
         changed = {key: value for key, value in given.items() if value is not None}
         config = replace(config, **changed)
+        check_processors(config.dedicated_cpus, SIMULATED_VCPUS if config.simulate else 0)
         _lasting(before, config)
         config = address.tunnels(address.secure(config, insecure_http))
         pid = running(state)
@@ -152,6 +163,17 @@ def up(
             with step("control plane"):
                 now = process.start(config)
     _tell(config, f"is up{' already' if now == pid else ''} (process {now})")
+
+
+def _readable(scheduler_file: Path | None) -> Path | None:
+    """Raises ClickException when the scheduler's settings cannot be used."""
+    from ..compute import BadSettings, read_settings
+
+    try:
+        read_settings(scheduler_file)
+    except BadSettings as wrong:
+        raise click.ClickException(str(wrong)) from None
+    return scheduler_file
 
 
 def _lasting(before: Config | None, config: Config) -> None:

@@ -31,6 +31,7 @@ from .loops import loops
 from .metadata import metadata_answer
 from .removal import remove_guest
 from .reports import observed
+from .scheduler import BadSettings, Scheduler, read_settings
 from .service import SERVICE
 from .standing import INVARIANTS
 
@@ -62,8 +63,10 @@ __all__ = [
     "FLOWS",
     "INVARIANTS",
     "SERVICE",
+    "BadSettings",
     "GuestPorts",
     "HostFacts",
+    "Scheduler",
     "counts",
     "explain_flavor",
     "explain_server",
@@ -77,6 +80,7 @@ __all__ = [
     "loops",
     "metadata_answer",
     "observed",
+    "read_settings",
     "remove_guest",
     "samples",
 ]

@@ -14,6 +14,7 @@ from ..core.db import Tx
 from ..core.errors import BadRequest, Conflict, NotFound
 from ..core.resource import Resource, attr, new_uuid, now
 from ..core.types import Int, Json, Text, Uuid, When
+from . import aggregate_ratio
 from .host import ZONE, ComputeHost, host_id
 from .server import Server, live
 
@@ -86,6 +87,8 @@ def add_host(tx: Tx, aggregate: Aggregate, name: str) -> None:
     if aggregate.zone:
         _move(tx, host, aggregate.zone, refused("add_host_to_aggregate", aggregate, "{}"))
     tx.add(AggregateHost(aggregate_id=aggregate.uuid, host=name))
+    if aggregate_ratio.spoken_of(aggregate.meta):
+        _follow(tx, aggregate, "add_host_to_aggregate", name)
     placement.aggregate_add(tx, host.id, aggregate.uuid)
     tx.change(aggregate, updated_at=tx.now)
 
@@ -100,6 +103,8 @@ def remove_host(tx: Tx, aggregate: Aggregate, name: str) -> None:
     if host is not None:
         zone = next(iter(_zones_of(tx, name)), ZONE)
         _move(tx, host, zone, refused("remove_host_from_aggregate", aggregate, "{}"))
+    if aggregate_ratio.spoken_of(aggregate.meta):
+        _follow(tx, aggregate, "remove_host_from_aggregate", name)
     placement.aggregate_remove(tx, host_id(name), aggregate.uuid)
     tx.change(aggregate, updated_at=tx.now)
 
@@ -112,8 +117,15 @@ def set_meta(tx: Tx, aggregate: Aggregate, doing: str, changes: dict[str, str | 
         raise BadRequest(refused(doing, aggregate, "An availability zone's name has no colon"))
     if zone == "" and ZONE_KEY in changes:
         raise BadRequest(refused(doing, aggregate, "An availability zone's name is not empty"))
+    try:
+        aggregate_ratio.check(changes)
+    except aggregate_ratio.BadRatio as wrong:
+        raise BadRequest(refused(doing, aggregate, str(wrong))) from None
     kept = {key: value for key, value in found.items() if value is not None}
     tx.change(aggregate, meta=kept, updated_at=tx.now)
+    if aggregate_ratio.spoken_of(changes):
+        for name in hosts_of(tx, aggregate):
+            _follow(tx, aggregate, doing, name)
     if ZONE_KEY not in changes:
         return
     for name in hosts_of(tx, aggregate):
@@ -141,9 +153,23 @@ def _host(tx: Tx, name: str) -> ComputeHost:
 
 def _zones_of(tx: Tx, name: str) -> set[str]:
     """The zones of the aggregates that the host is in."""
+    return {one.zone for one in _of(tx, name) if one.zone}
+
+
+def _of(tx: Tx, name: str) -> list[Aggregate]:
+    """The aggregates that the host is in."""
     ids = [row.aggregate_id for row in tx.all(AggregateHost, host=name)]
-    found = tx.all(Aggregate, uuid=ids) if ids else []
-    return {one.zone for one in found if one.zone}
+    return tx.all(Aggregate, uuid=ids) if ids else []
+
+
+def _follow(tx: Tx, aggregate: Aggregate, doing: str, name: str) -> None:
+    """Let the host have the ratios of its aggregates. Raises Conflict when it is too full."""
+    try:
+        aggregate_ratio.follow(tx, name, [one.meta for one in _of(tx, name)])
+    except Conflict as full:
+        raise Conflict(
+            refused(doing, aggregate, f"Host {name} is too full: {full.message}")
+        ) from None
 
 
 def _move(

@@ -7,6 +7,7 @@ from .. import image as images
 from ..core.errors import BadRequest, NotFound
 from ..core.types import is_uuid
 from ..wire.context import Context
+from . import image_property
 
 _GIB = 1 << 30
 
@@ -16,9 +17,11 @@ def named(ctx: Context, ref: str) -> images.Image:
     if not is_uuid(ref):
         raise BadRequest("Invalid imageRef provided.")
     try:
-        return images.bootable(ctx.tx, ctx.who, ref)
+        found = images.bootable(ctx.tx, ctx.who, ref)
     except NotFound as missing:
         raise BadRequest(missing.message) from None
+    image_property.check(properties(found))
+    return found
 
 
 def properties(image: images.Image) -> dict[str, str]:

@@ -48,6 +48,30 @@ class Nic:
 
 
 @dataclass(frozen=True)
+class HostCell:
+    """A NUMA cell of a host: processors, by the host's numbers, and the memory next to them."""
+
+    id: int
+    cpus: tuple[int, ...]
+    memory_mb: int
+    siblings: tuple[tuple[int, ...], ...] = ()  # the threads of each core, where it has several
+    pages: Mapping[str, int] = field(default_factory=dict)  # KiB of a large page → how many
+    dedicated: tuple[int, ...] = ()  # of the processors those that one guest has to itself
+
+
+@dataclass(frozen=True)
+class GuestCell:
+    """A NUMA cell of a guest, and where on its host it is."""
+
+    cpus: tuple[int, ...]  # by the guest's numbers
+    memory_mb: int
+    host: int  # the host's cell
+    page_kib: int = 0  # the size of its memory's pages; 0: the usual
+    pins: tuple[tuple[int, int], ...] = ()  # (the guest's processor, the host's that it has)
+    shared: tuple[int, ...] = ()  # the host's processors among which its own run; of one not pinned
+
+
+@dataclass(frozen=True)
 class GuestSpec:
     """All that a guest should be. Two equal specifications are the same guest."""
 
@@ -76,6 +100,9 @@ class GuestSpec:
     # its content so encoded, and is without that ending in the drive.
     config_drive: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)  # the image's hw_* properties
+    # What the guest's processors look like to it; (): one socket each.
+    topology: tuple[int, ...] = ()  # sockets, cores a socket, threads a core
+    cells: tuple[GuestCell, ...] = ()  # (): its processors and memory are anywhere on the host
 
 
 @dataclass(frozen=True)
@@ -103,6 +130,7 @@ class HostFacts:
     disk_gb: int
     cpu_model: str = ""
     traits: tuple[str, ...] = ()
+    cells: tuple[HostCell, ...] = ()
 
 
 class ImageFiles(Protocol):

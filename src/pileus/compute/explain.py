@@ -10,19 +10,23 @@ from ..core.db import Tx
 from ..core.errors import BadRequest, NotFound
 from ..wire.context import Context
 from ..wire.route import Route
+from .demand import needs
 from .flavor import Flavor, kept
-from .schedule import Wish, fitting, needs, wish_of
+from .numa.fit import times
+from .numa.pinning import host_cells, taken
+from .numa.wanted import wanted
+from .scheduler import Scheduler, Wish, wish_of
 from .server import Server, find
 
 
 def show(ctx: Context) -> object:
     """What ruled hosts out when the server was made, and what would for one like it now."""
-    return {"explain": of_server(ctx.tx, find(ctx, "servers:explain"))}
+    return {"explain": of_server(ctx.tx, ctx.parts[Scheduler], find(ctx, "servers:explain"))}
 
 
-def of_server(tx: Tx, server: Server) -> dict[str, Any]:
+def of_server(tx: Tx, scheduler: Scheduler, server: Server) -> dict[str, Any]:
     """`then`: the failure's funnel, None where the server found a host; `now`: of one like it."""
-    hosts, _, funnel = fitting(tx, wish_of(server))
+    hosts, _, funnel = scheduler.fitting(tx, wish_of(server))
     return {
         "server": server.id,
         "status": server.status,
@@ -32,15 +36,17 @@ def of_server(tx: Tx, server: Server) -> dict[str, Any]:
     }
 
 
-def explain_server(tx: Tx, server_id: str) -> dict[str, Any]:
+def explain_server(tx: Tx, scheduler: Scheduler, server_id: str) -> dict[str, Any]:
     """As `of_server`, by id. Raises NotFound."""
     server = tx.get(Server, server_id)
     if server is None or server.deleted_at is not None:
         raise NotFound(f"There is no server {server_id[:80]!r}.")
-    return of_server(tx, server)
+    return of_server(tx, scheduler, server)
 
 
-def explain_flavor(tx: Tx, name: str, count: int, zone: str = "") -> dict[str, Any]:
+def explain_flavor(
+    tx: Tx, scheduler: Scheduler, name: str, count: int, zone: str = ""
+) -> dict[str, Any]:
     """How many servers of this flavor fit now, one beside another, and what each host lacks first.
 
     name: the flavor's id or name. Raises NotFound, BadRequest.
@@ -51,13 +57,22 @@ def explain_flavor(tx: Tx, name: str, count: int, zone: str = "") -> dict[str, A
     if count < 1:
         raise BadRequest(f"The count must be a whole number from 1 on, not {count}.")
     resources = needs(kept(flavor))
-    hosts, free, funnel = fitting(tx, Wish(resources, zone))
+    wish = Wish(resources, zone, flavor=kept(flavor))
+    hosts, free, funnel = scheduler.fitting(tx, wish)
+    asked = wanted(wish.flavor, wish.image)
+    others = taken(tx, "") if asked else {}
     total, lacking = 0, Counter[str]()
     for host in hosts:
         room = {name: free[host.id][name] // amount for name, amount in resources.items()}
-        scarce = min(room, key=lambda name: room[name])
-        total += room[scarce]
-        lacking[scarce] += 1
+        if asked:
+            most = min(room.values(), default=count)
+            fits = times(asked, host_cells(host), others.get(host.id, ()), most)
+            room |= {"NUMA cells": fits} if fits < most else {}
+        scarce = min(room, key=lambda name: room[name], default=None)
+        # Of what takes nothing, any number fits.
+        total += room[scarce] if scarce else count
+        if scarce:
+            lacking[scarce] += 1
     return {
         "flavor": flavor.name,
         "each": resources,

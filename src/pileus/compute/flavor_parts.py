@@ -4,6 +4,7 @@ from ..core.errors import BadRequest, Conflict, NotFound
 from ..core.types import Metadata, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
+from . import extra_spec
 from .flavor import Flavor, FlavorAccess, find
 from .rules import rule
 
@@ -18,8 +19,9 @@ def _flavor(ctx: Context) -> Flavor:
 
 def _specs(ctx: Context, body: object) -> dict[str, str]:
     found = _SPECS.parse(body, ctx.where.at("extra_specs"))
-    for key in found:
+    for key, value in found.items():
         _KEY.parse(key, ctx.where.at("extra_specs"))
+        extra_spec.check(key, value, ctx.version)
     return found
 
 

@@ -108,7 +108,8 @@ def _host(
         "aggregates": ",".join(aggregates),
     }
     taken = {name: usage.used for name, usage in used.items()}
-    cpus, ram, disk = (taken.get(n, 0) for n in ("VCPU", "MEMORY_MB", "DISK_GB"))
+    cpus = taken.get("VCPU", 0) + taken.get("PCPU", 0)
+    ram, disk = taken.get("MEMORY_MB", 0), taken.get("DISK_GB", 0)
     busy = sum(server.task_state is not None for server in servers)
     for name, value in (
         ("running_vms", len(servers)),

@@ -1,4 +1,4 @@
-"""Server groups: rows only; what a policy means for a new member stands in `schedule`."""
+"""Server groups: rows only; what a policy means for a new member stands in `scheduler`."""
 
 from typing import Any
 

@@ -14,6 +14,7 @@ from ..core.parts import Parts
 from ..core.resource import Resource, attr, now
 from ..core.types import Bool, Int, Json, Text, Uuid, When
 from .driver import ComputeDriver, HostFacts
+from .numa.stored import dump
 
 ZONE = "nova"
 CPU_RATIO, RAM_RATIO, DISK_RATIO = 4.0, 1.0, 1.0
@@ -39,9 +40,13 @@ class ComputeHost(Resource):
     memory_mb = attr(Int())
     disk_gb = attr(Int())
     traits = attr(Json(), default=list)
+    # Its NUMA cells, as numa.stored writes them; NULL of a host that has reported none.
+    cells = attr(Json(), null=True)
     disabled = attr(Bool(), default=False)
     disabled_reason = attr(Text(255), null=True)
     forced_down = attr(Bool(), default=False)
+    # Servers in a row that could not be made there; NULL when the last one could.
+    build_failures = attr(Int(), null=True)
     created_at = attr(When(), default=now)
     last_seen = attr(When(), default=now)
 
@@ -87,8 +92,10 @@ def register(tx: Tx, host: str, facts: HostFacts) -> ComputeHost:
         "memory_mb": facts.memory_mb,
         "disk_gb": facts.disk_gb,
         "traits": list(facts.traits),
+        "cells": dump(facts.cells) or None,
     }
     row = tx.get(ComputeHost, host_id(host))
+    before = [] if row is None else row.traits
     if row is not None and all(getattr(row, key) == value for key, value in values.items()):
         tx.change(row, last_seen=tx.now)
         return row
@@ -96,7 +103,8 @@ def register(tx: Tx, host: str, facts: HostFacts) -> ComputeHost:
         row = tx.add(ComputeHost(id=host_id(host), host=host, **values))
     else:
         tx.change(row, last_seen=tx.now, **values)
-    placement.provider_put(tx, row.id, facts.hostname, _inventories(facts), facts.traits)
+    stock, traits = _inventories(facts), facts.traits
+    placement.provider_put(tx, row.id, facts.hostname, stock, traits, keep=True, before=before)
     return row
 
 
@@ -111,6 +119,25 @@ def _seen() -> sa.Update:
     return sa.update(ComputeHost.table).where(named).values(last_seen=sa.bindparam("seen"))
 
 
+def build_failed(tx: Tx, host: str) -> None:
+    """A server could not be made there."""
+    row = tx.get(ComputeHost, host_id(host))
+    if row is not None:
+        tx.change(row, build_failures=(row.build_failures or 0) + 1)
+
+
+def build_succeeded(tx: Tx, host: str) -> None:
+    """A server was made there."""
+    tx.update(_forgiving(), {"own": host_id(host)})
+
+
+@cache
+def _forgiving() -> sa.Update:
+    c = ComputeHost.table.c
+    mine = (c.id == sa.bindparam("own"), c.build_failures.is_not(None))
+    return sa.update(ComputeHost.table).where(*mine).values(build_failures=None)
+
+
 def known(tx: Tx, host: str) -> bool:
     """Whether a host of this name has registered."""
     return tx.exists(ComputeHost, ComputeHost.id == host_id(host))
@@ -119,8 +146,10 @@ def known(tx: Tx, host: str) -> bool:
 def _inventories(facts: HostFacts) -> dict[str, placement.Inventory]:
     # The hypervisor itself needs some memory; a quarter of a small host is enough for it.
     reserved = min(_MOST_RESERVED_MB, facts.memory_mb // 4)
+    dedicated = sum(len(cell.dedicated) for cell in facts.cells)
     return {
-        "VCPU": _inventory(facts.vcpus, 0, CPU_RATIO),
+        "VCPU": _inventory(facts.vcpus - dedicated, 0, CPU_RATIO),
+        "PCPU": _inventory(dedicated, 0, 1.0),
         "MEMORY_MB": _inventory(facts.memory_mb, reserved, RAM_RATIO),
         "DISK_GB": _inventory(facts.disk_gb, 0, DISK_RATIO),
     }

@@ -239,7 +239,8 @@ class Usage:
     def of(self, host: ComputeHost) -> dict[str, int]:
         """The numbers of one host, as the API calls them."""
         used = {k: v.used for k, v in self._used.get(host.id, {}).items()}
-        cpus, ram, disk = (used.get(n, 0) for n in ("VCPU", "MEMORY_MB", "DISK_GB"))
+        cpus = used.get("VCPU", 0) + used.get("PCPU", 0)
+        ram, disk = used.get("MEMORY_MB", 0), used.get("DISK_GB", 0)
         return {
             "vcpus": host.vcpus,
             "vcpus_used": cpus,

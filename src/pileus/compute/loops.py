@@ -10,6 +10,7 @@ from ..core.parts import Parts
 from .host import host_report
 from .instance_action import InstanceAction
 from .migration import Migration
+from .numa.pinning import Pinning
 from .server import Server
 
 _HEARTBEAT, _SWEEP = 15.0, 3600.0
@@ -30,4 +31,5 @@ def sweep(tx: Tx) -> None:
     old = sa.select(Server.id).where(Server.deleted_at < tx.now - _KEEP)
     tx.remove_where(InstanceAction, InstanceAction.server_id.in_(old))
     tx.remove_where(Migration, Migration.server_id.in_(old))
+    tx.remove_where(Pinning, Pinning.server_id.in_(old))
     tx.remove_where(Server, Server.deleted_at < tx.now - _KEEP)

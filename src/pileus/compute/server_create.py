@@ -15,14 +15,18 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action, server_body, server_view
 from . import flavor as flavors
+from .demand import needs
 from .flows.create import CREATE, ask
 from .flows.guest import POLL
 from .group import ServerGroup
 from .host import ComputeHost
 from .keypair import Keypair
+from .numa.topology import topology
+from .numa.wanted import wanted
 from .quota import DEFAULTS, usage
 from .rules import rule
-from .schedule import NoValidHost, Wish, needs, place
+from .scheduler import NoValidHost, Scheduler, Wish
+from .scheduler.filters import query
 from .server import Server, ServerTag, live
 from .spec import disks
 
@@ -89,9 +93,12 @@ def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
     meta = body.get("metadata")
     if meta and len(meta) > _limits(ctx)["metadata_items"] >= 0:
         raise Forbidden("Maximum number of metadata items exceeds the quota.")
+    snapshot, properties = flavors.kept(flavor), boot_image.properties(image)
+    wanted(snapshot, properties)
+    topology(snapshot, properties)
     zone, host = _zone(ctx, body)
     group_id = _group(ctx, hints)
-    snapshot = flavors.kept(flavor)
+    _check_hints(ctx, hints)
     return Order(
         body=body,
         flavor=flavor,
@@ -102,7 +109,17 @@ def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
         security_groups=tuple(
             dict.fromkeys(g["name"] for g in body.get("security_groups", []) if "name" in g)
         ),
-        wish=Wish(needs(snapshot, root_gb), zone, host, group_id, hints),
+        wish=Wish(
+            resources=needs(snapshot, root_gb, properties),
+            zone=zone,
+            host=host,
+            group_id=group_id,
+            hints=hints,
+            flavor=snapshot,
+            image=properties,
+            image_id=image.id,
+            project_id=ctx.who.project_id,
+        ),
         zone=zone,
     )
 
@@ -149,6 +166,22 @@ def _group(ctx: Context, hints: dict[str, Any]) -> str | None:
     members = {"server_group_members": ctx.tx.count(Server, Server.group_id == group.id, live())}
     check({"server_group_members": 1}, members, _limits(ctx))
     return group.id
+
+
+def _check_hints(ctx: Context, hints: dict[str, Any]) -> None:
+    """Raises BadRequest for hints that mean something elsewhere and cannot be followed here."""
+    if "build_near_host_ip" in hints or "cidr" in hints:
+        raise BadRequest(
+            "The scheduler hint build_near_host_ip cannot be followed: hosts are not chosen by"
+            " their addresses. same_host, different_host and group are hints."
+        )
+    if hints.get("query") is not None:
+        if "JsonFilter" not in ctx.parts[Scheduler].settings.enabled_filters:
+            raise BadRequest(
+                "The scheduler hint query cannot be followed: the operator has not enabled"
+                " JsonFilter."
+            )
+        query.parsed(hints["query"])
 
 
 def _wanted(body: dict[str, Any]) -> Wanted:
@@ -259,7 +292,7 @@ def _one(
     )
     problem = None
     try:
-        host = place(tx, ctx.parts[placement.Index], server, order.wish)
+        host = ctx.parts[Scheduler].place(tx, server, order.wish)
         server.host, server.generation = host.host, 1
         network.bind_ports(tx, server_id, host.host)
     except (NoValidHost, placement.NoCapacity) as none:

@@ -9,8 +9,8 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action
 from .flows.live import ABORTING, LIVE
-from .host import ComputeHost, host_id
 from .migration import Migration, close
+from .numa.wanted import wanted
 from .server import Server, find, hosted, idle, ready, unlocked
 from .server_migrate import moving, target
 
@@ -34,11 +34,11 @@ def live_migrate(ctx: Context) -> object:
     idle(ctx, server, "os-migrateLive")
     hosted(server)
     _check(ctx, server, body)
+    _movable(server)
     name = body.get("host") or ""
     if name:
         target(ctx, server, name)
     migration = moving(ctx, server, server.flavor, server.disks, "live-migration", name)
-    _alike(ctx, migration)
     close(ctx.tx, migration, "preparing")
     instance_action.begin(ctx, server, "live-migration", "compute_live_migration")
     ctx.tx.change(server, task_state="migrating", updated_at=ctx.tx.now)
@@ -54,17 +54,12 @@ def _check(ctx: Context, server: Server, body: dict[str, Any]) -> None:
         )
 
 
-def _alike(ctx: Context, migration: Migration) -> None:
-    """A guest that runs finds the same machine at the other host, or cannot go on there."""
-    here = ctx.tx.get(ComputeHost, host_id(migration.source_host))
-    there = ctx.tx.get(ComputeHost, host_id(migration.dest_host))
-    if here is None or there is None:
-        return
-    one, other = (f"{host.accelerator}, {host.arch}, {host.cpu_model}" for host in (here, there))
-    if one != other:
+def _movable(server: Server) -> None:
+    """A guest that runs cannot be given other processors and memory of the other host."""
+    if wanted(server.flavor, server.image_properties) is not None:
         raise BadRequest(
-            f"A guest that runs cannot go on from host {here.host} ({one}) to {there.host}"
-            f" ({other}): `migrate` moves it while it is off."
+            f"Instance {server.id} has NUMA cells of host {server.host} to itself, and cannot go on"
+            " elsewhere while it runs: `migrate` moves it while it is off."
         )
 
 

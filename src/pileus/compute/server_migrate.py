@@ -1,5 +1,6 @@
 """Cold migration: a server moves to another host while it is off; a flow does the rest."""
 
+from dataclasses import replace
 from typing import Any
 
 from .. import placement
@@ -12,7 +13,7 @@ from . import instance_action
 from .flows.move import MOVE
 from .host import ComputeHost
 from .migration import Migration, counted, end_stale, planned
-from .schedule import NoValidHost, Wish, needs, place
+from .scheduler import NoValidHost, Scheduler, resized, wish_of
 from .server import Server, find, hosted, idle, ready, unlocked
 
 _BODY = Object({"host": Field(Text(255, 1), null=True)})
@@ -54,14 +55,23 @@ def target(ctx: Context, server: Server, name: str) -> ComputeHost:
 
 
 def claim_elsewhere(
-    ctx: Context, server: Server, flavor: dict[str, Any], root_gb: int, host: str = ""
+    ctx: Context,
+    server: Server,
+    flavor: dict[str, Any],
+    root_gb: int,
+    host: str = "",
+    live: bool = False,
 ) -> ComputeHost:
-    """Claim what the flavor needs on another host than the server's. Raises BadRequest."""
+    """Claim what the flavor needs on another host than the server's. Raises BadRequest.
+
+    live: the guest runs, and is to go on there.
+    """
     avoid = [server.host] if server.host else []
-    resources = needs(flavor, root_gb)
-    wish = Wish(resources, server.zone, host, server.group_id, server.hints, avoid)
+    wish = resized(wish_of(server, host, avoid), flavor, root_gb)
+    if live:
+        wish = replace(wish, like=server.host or "")
     try:
-        return place(ctx.tx, ctx.parts[placement.Index], server, wish)
+        return ctx.parts[Scheduler].place(ctx.tx, server, wish)
     except (NoValidHost, placement.NoCapacity) as none:
         text = str(none)
         text = text if text.startswith("No valid host") else f"No valid host was found. {text}"
@@ -97,7 +107,8 @@ def moving(
 ) -> Migration:
     """Claim another host, and note the migration there. Raises BadRequest when there is none."""
     end_stale(ctx.tx, server.id)
-    found = claim_elsewhere(ctx, server, flavor, disks[0]["size_gb"], host)
+    live = kind == "live-migration"
+    found = claim_elsewhere(ctx, server, flavor, disks[0]["size_gb"], host, live)
     return ctx.tx.add(planned(ctx.tx, ctx.who, server, kind, found.host, flavor, disks))
 
 

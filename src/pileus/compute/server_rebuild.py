@@ -12,10 +12,13 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action, server_body
 from .flows.rebuild import REBUILD
-from .host import host_id
+from .host import ComputeHost, host_id
 from .keypair import Keypair
 from .migration import shares
+from .numa.topology import topology
+from .numa.wanted import wanted
 from .quota import DEFAULTS
+from .scheduler import NoValidHost, Scheduler, wish_of
 from .server import Server, find, hosted, idle, ready, unlocked
 from .server_view import View
 from .spec import disks
@@ -60,6 +63,13 @@ def rebuild(ctx: Context) -> object:
         raise Conflict(f"Cannot 'rebuild' instance {server.id} while it is in vm_state building")
     image = boot_image.named(ctx, str(body["imageRef"]))
     root_gb = boot_image.root_gb(server.flavor, image)
+    properties = boot_image.properties(image)
+    topology(server.flavor, properties)
+    if wanted(server.flavor, properties) != wanted(server.flavor, server.image_properties):
+        raise BadRequest(
+            f"Image {image.id} asks for other NUMA cells than the server has, and a rebuild keeps"
+            " these: make a new server from it."
+        )
     password = body.get("adminPass") or secrets.token_urlsafe(9)[:12]
     values = server_body.columns(body)
     _check_meta(ctx, server, values.get("meta", {}))
@@ -71,7 +81,7 @@ def rebuild(ctx: Context) -> object:
         **values,
         **_key(ctx, body),
         image_id=image.id,
-        image_properties=boot_image.properties(image),
+        image_properties=properties,
         image_min_ram=image.min_ram,
         disks=disks(server.flavor, image.id, root_gb),
         admin_pass=ctx.tx.vault.seal(password),
@@ -119,11 +129,20 @@ def _key(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _claim(ctx: Context, server: Server) -> None:
-    """Hold what the server is now: without a disk in its flavor, the image says how large it is."""
+    """Hold what the server is now: without a disk in its flavor, the image says how large it is.
+
+    Its host must be one for the image.
+    """
     key = host_id(hosted(server))
-    wanted = shares(server, None)[key]
+    host = ctx.tx.get(ComputeHost, key)
     try:
-        placement.claim(ctx.tx, server.id, server.project_id, server.user_id, key, wanted)
+        if host is not None:
+            ctx.parts[Scheduler].check(ctx.tx, host, wish_of(server))
+    except NoValidHost as none:
+        raise BadRequest(str(none)) from None
+    amounts = shares(server, None)[key]
+    try:
+        placement.claim(ctx.tx, server.id, server.project_id, server.user_id, key, amounts)
     except placement.NoCapacity as none:
         raise BadRequest(f"No valid host was found. {none}") from None
 

@@ -13,9 +13,12 @@ from . import boot_image, instance_action
 from . import flavor as flavors
 from .flows.move import CONFIRM_MOVE, REVERT_MOVE
 from .flows.resize import CONFIRM, RESIZE, REVERT
-from .host import host_id
+from .host import ComputeHost, host_id
 from .migration import Migration, close, counted, end_stale, open_of, planned, shares
+from .numa.topology import topology
+from .numa.wanted import wanted
 from .quota import DEFAULTS, usage
+from .scheduler import NoValidHost, Scheduler, resized, wish_of
 from .server import Server, find, hosted, idle, ready, unlocked
 from .server_migrate import move
 from .spec import disks
@@ -78,16 +81,22 @@ def _new_flavor(ctx: Context, server: Server, ref: str) -> dict[str, Any]:
         raise BadRequest(f"Server disk was unable to be resized because: {why}")
     new = flavors.kept(flavor)
     boot_image.check_ram(new, server.image_min_ram)
+    wanted(new, server.image_properties)
+    topology(new, server.image_properties)
     return new
 
 
 def _fits(ctx: Context, server: Server, migration: Migration) -> bool:
-    """Claim what the larger size needs of the present host; false when it has not got it."""
-    host = host_id(hosted(server))
-    wanted = shares(server, migration)[host]
+    """Claim what the larger size needs of the present host; false when it cannot be there."""
+    key = host_id(hosted(server))
+    host, amounts = ctx.tx.get(ComputeHost, key), shares(server, migration)[key]
+    wish = resized(wish_of(server), migration.new_flavor, migration.new_disks[0]["size_gb"])
+    if host is None or any(wanted(one, wish.image) for one in (server.flavor, wish.flavor)):
+        return False  # its old cells and its new ones would both have to be kept on one host
     try:
-        placement.claim(ctx.tx, server.id, server.project_id, server.user_id, host, wanted)
-    except placement.NoCapacity:
+        ctx.parts[Scheduler].check(ctx.tx, host, wish)
+        placement.claim(ctx.tx, server.id, server.project_id, server.user_id, key, amounts)
+    except (NoValidHost, placement.NoCapacity):
         return False
     return True
 

@@ -1,12 +1,19 @@
 """From a server's row to the specification of its guest."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from .. import network
 from ..core.db import Tx
+from ..core.errors import BadRequest
 from .driver import Disk, GuestSpec, Nic
+from .host import host_id
 from .metadata import drive_files
+from .numa.pinning import pinned
+from .numa.topology import topology
+from .numa.wanted import wanted
 from .server import Server
 
 
@@ -33,6 +40,22 @@ def _as_json(infos: list[network.NicInfo]) -> list[dict[str, Any]]:
     return [asdict(nic) | {"addresses": list(nic.addresses)} for nic in each]
 
 
+def size(tx: Tx, server: Server, flavor: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """What a flavor makes of the server's guest on a host, as its desired guest has it."""
+    image, cells = server.image_properties, list[dict[str, Any]]()
+    shape: tuple[int, ...] = ()
+    # What contradicts itself was not refused before it was heeded: such a guest stays as it was.
+    with suppress(BadRequest):
+        shape = topology(flavor, image)
+        cells = pinned(tx, server.id, host_id(host)) if wanted(flavor, image) else []
+    return {
+        "vcpus": flavor["vcpus"],
+        "memory_mb": flavor["ram"],
+        "topology": list(shape),
+        "cells": cells,
+    }
+
+
 def guest_spec(tx: Tx, server: Server) -> dict[str, Any]:
     """The desired guest of a server that has its host and ports, as JSON."""
     found_nics = network.server_nics(tx, server.id)
@@ -50,6 +73,7 @@ def guest_spec(tx: Tx, server: Server) -> dict[str, Any]:
         properties={k: v for k, v in server.image_properties.items() if k.startswith("hw_")},
     )
     found = asdict(spec) | {"disks": server.disks}
+    found |= size(tx, server, server.flavor, str(server.host))
     found["nics"] = _as_json(found_nics)
     if found["config_drive"]:
         # The password stands in it: it is opened on its way to the host.

@@ -17,6 +17,7 @@ from .flows.guest import GUEST
 from .host import ComputeHost
 from .instance_action import InstanceAction
 from .migration import counted, leaves_behind, open_ones, shares
+from .numa import audit as numa_audit
 from .server import Server, ServerTag, live
 
 _ENDING = ("confirming", "reverting")  # of migrations, while a flow ends them
@@ -173,6 +174,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant("I5", "Every host is asked for the guests of its servers and no others.", _wishes),
     *standing_guests.INVARIANTS,
+    *numa_audit.INVARIANTS,
     Invariant("I6", "A server's ports are on its host, and no port outlives its server.", _ports),
     Invariant("I6", "No tag or action of a server that has no row.", _belongings),
     Invariant("I7", "What quota counts is what servers are.", _sizes),

@@ -45,11 +45,12 @@ class Herald:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop; signals that are not sent by now are lost."""
+        """Stop, if it has been started; signals that are not sent by now are lost."""
         self._db.outward(lambda _signals: None)
         self._stop.set()
         self._nudge()
-        self._thread.join(10)
+        if self._thread.ident is not None:
+            self._thread.join(10)
         os.close(self._wake_in)
         os.close(self._wake_out)
 

@@ -16,9 +16,12 @@ from .provide import (
     Usage,
     aggregate_add,
     aggregate_remove,
+    holding,
     provider_put,
     provider_remove,
+    ratio_put,
     usages,
+    with_trait,
 )
 from .service import SERVICE
 
@@ -40,12 +43,15 @@ __all__ = [
     "allocations",
     "candidates",
     "claim",
+    "holding",
     "loops",
     "provider_put",
     "provider_remove",
+    "ratio_put",
     "release",
     "samples",
     "usages",
+    "with_trait",
 ]
 
 

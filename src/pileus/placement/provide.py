@@ -1,8 +1,11 @@
 """Providers as other services keep them: put, remove, and what is used of them."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any
+
+import sqlalchemy as sa
 
 from ..core.db import Tx
 from ..core.errors import Conflict
@@ -34,9 +37,19 @@ class Usage:
 
 
 def provider_put(
-    tx: Tx, id: str, name: str, inventories: Mapping[str, Inventory], traits: Iterable[str]
+    tx: Tx,
+    id: str,
+    name: str,
+    inventories: Mapping[str, Inventory],
+    traits: Iterable[str],
+    keep: bool = False,
+    before: Iterable[str] = (),
 ) -> None:
     """Make the root provider `id` exist with exactly these inventories and traits.
+
+    keep: what others have given it stays: inventories of other classes, allocation ratios, and the
+        traits that were not there by this caller's wish, which were `before`. An inventory of
+        nothing goes.
 
     The generation grows only when something changed. Raises Conflict when an inventory that would
     go is in use, or when another provider has the name.
@@ -51,12 +64,36 @@ def provider_put(
             )
     if found is None:
         found = tx.add(Provider(id=id, name=name, root_id=id))
+    wanted = set(traits)
+    if keep:
+        inventories = _with_others(tx, id, inventories)
+        present = {row.trait for row in tx.all(ProviderTrait, provider_id=id)}
+        wanted |= present - set(before)
     changed = found.name != name
     changed |= set_inventories(tx, id, inventories)
-    changed |= set_traits(tx, id, set(traits))
+    changed |= set_traits(tx, id, wanted)
     if changed:
         tx.change(found, name=name, generation=found.generation + 1, updated_at=tx.now)
         tx.signal(TOPIC, id)
+
+
+def _with_others(tx: Tx, provider_id: str, own: Mapping[str, Inventory]) -> dict[str, Inventory]:
+    """These inventories, at the ratios that there are, and those that nobody speaks of here."""
+    found = {name: one for name, one in own.items() if one.total}
+    for row in tx.all(rows.Inventory, provider_id=provider_id):
+        name = row.resource_class
+        if name in found:
+            found[name] = replace(found[name], allocation_ratio=row.allocation_ratio)
+        elif name not in own or row.used:
+            found[name] = Inventory(
+                row.total,
+                row.reserved,
+                row.allocation_ratio,
+                row.min_unit,
+                row.max_unit,
+                row.step_size,
+            )
+    return found
 
 
 def set_inventories(tx: Tx, provider_id: str, wanted: Mapping[str, Inventory]) -> bool:
@@ -77,6 +114,25 @@ def set_inventories(tx: Tx, provider_id: str, wanted: Mapping[str, Inventory]) -
             tx.change(row, **asdict(values), updated_at=tx.now)
             changed = True
     return changed
+
+
+def ratio_put(tx: Tx, provider_id: str, resource_class: str, ratio: float) -> None:
+    """Let the inventory have this allocation ratio; without an inventory, nothing happens.
+
+    Raises Conflict when more is used than there would then be.
+    """
+    row = tx.get(rows.Inventory, provider_id, resource_class)
+    if row is None or row.allocation_ratio == ratio:
+        return
+    capacity = int((row.total - row.reserved) * ratio)
+    if row.used > capacity:
+        raise Conflict(
+            f"{row.used} {resource_class} of resource provider {provider_id} are used, and by an"
+            f" allocation ratio of {ratio:g} there would be {capacity}."
+        )
+    tx.change(row, allocation_ratio=ratio, updated_at=tx.now)
+    tx.increase(Provider, "generation", id=provider_id)
+    tx.signal(TOPIC, provider_id)
 
 
 def drop_inventories(tx: Tx, provider_id: str, gone: Iterable[rows.Inventory]) -> None:
@@ -150,3 +206,22 @@ def usages(tx: Tx, providers: Collection[str] | None = None) -> dict[str, dict[s
             row.used, row.total, row.reserved, row.allocation_ratio
         )
     return found
+
+
+def holding(
+    consumer_id: "sa.ColumnElement[str]", provider_id: "sa.ColumnElement[str]"
+) -> "sa.ColumnElement[bool]":
+    """The condition on columns of another table: the one holds something of the other."""
+    c = Allocation.table.c
+    return sa.exists().where(c.consumer_id == consumer_id, c.provider_id == provider_id)
+
+
+def with_trait(tx: Tx, trait: str) -> frozenset[str]:
+    """The ids of the providers that have this trait."""
+    return frozenset(tx.execute(_having(), {"own": trait}).scalars())
+
+
+@cache
+def _having() -> sa.Select[Any]:
+    c = ProviderTrait.table.c
+    return sa.select(c.provider_id).where(c.trait == sa.bindparam("own"))

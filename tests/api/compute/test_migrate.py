@@ -36,7 +36,7 @@ def test_without_another_host_there_is_no_valid_one_and_the_funnel_says_why(
 
     assert answer.status_code == 400
     assert _said(answer).startswith("No valid host was found: 1 host at the start")
-    assert "not tried before left 0" in _said(answer)
+    assert "another host left 0" in _said(answer)
     assert compute.until(server_id, "ACTIVE")["OS-EXT-STS:task_state"] is None
     compute.remove(server_id)
 

@@ -61,7 +61,7 @@ BODIES: dict[Key, Any] = {
     ("POST", "/v2.1/flavors/{flavor_id}/os-extra_specs", ""): {
         "extra_specs": {"hw:cpu_policy": "shared"}
     },
-    ("PUT", "/v2.1/flavors/{flavor_id}/os-extra_specs/{key}", ""): {"$extra_spec": "b"},
+    ("PUT", "/v2.1/flavors/{flavor_id}/os-extra_specs/{key}", ""): {"$extra_spec": "shared"},
     ("POST", "/v2.1/flavors/{flavor_id}/action", "addTenantAccess"): {
         "addTenantAccess": {"tenant": "$project_id"}
     },

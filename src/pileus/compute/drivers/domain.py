@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pileus.compute.driver import GuestSpec, Nic
+from pileus.compute.drivers.cells import add_cells
 from pileus.compute.drivers.mark import NAMESPACE, PREFIX, Mark
 from pileus.compute.drivers.overlay import RESCUE, Overlay
+from pileus.compute.image_property import CHOICES
 from pileus.core.backend import Refused
 
 _OFF = {"csum": "off", "tso4": "off", "tso6": "off", "ecn": "off", "ufo": "off"}
@@ -25,6 +27,7 @@ class Shape:
     folder: Path  # the guest's
     overlays: Sequence[Overlay]
     config_drive: Path | None
+    floating: str = ""  # the host's processors for guests that have none of their own; "": any
 
 
 def domain_xml(spec: GuestSpec, mark: Mark, shape: Shape) -> str:
@@ -47,7 +50,8 @@ def domain_xml(spec: GuestSpec, mark: Mark, shape: Shape) -> str:
     features = ET.SubElement(domain, "features")
     ET.SubElement(features, "acpi")
     ET.SubElement(features, "apic")
-    _cpu(domain, shape.accelerator)
+    cpu, emulated = _cpu(domain, shape.accelerator), shape.accelerator != "kvm"
+    add_cells(domain, cpu, spec, shape.floating, emulated)
     clock = ET.SubElement(domain, "clock", offset="utc")
     ET.SubElement(clock, "timer", name="hpet", present="no")
     for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
@@ -86,13 +90,14 @@ def nic_element(nic: Nic, properties: Mapping[str, str], userspace: bool) -> ET.
     return nic_xml
 
 
-def _cpu(domain: ET.Element, accelerator: str) -> None:
+def _cpu(domain: ET.Element, accelerator: str) -> ET.Element:
     if accelerator == "kvm":
-        ET.SubElement(domain, "cpu", mode="host-passthrough", check="none", migratable="on")
-        return
+        how = {"mode": "host-passthrough", "check": "none", "migratable": "on"}
+        return ET.SubElement(domain, "cpu", how)
     # Emulated, a plain model is quick, and one of x86-64-v2 boots what distributions ship today.
     cpu = ET.SubElement(domain, "cpu", mode="custom", match="exact", check="none")
     _text(cpu, "model", "Nehalem", fallback="forbid")
+    return cpu
 
 
 def _smbios(domain: ET.Element, guest_id: str) -> None:
@@ -181,20 +186,11 @@ def _consoles(devices: ET.Element, folder: Path) -> None:
         listen.set("socket", socket)
 
 
-_CHOICES = {
-    "hw_disk_bus": re.compile("virtio|scsi|ide|sata"),
-    "hw_machine_type": re.compile(r"(pc|q35)(-[a-z0-9.]+)*"),
-    "hw_rng_model": re.compile("virtio"),
-    "hw_video_model": re.compile("vga|virtio|cirrus|qxl|bochs|none"),
-    "hw_vif_model": re.compile("virtio|e1000|e1000e|rtl8139|pcnet|ne2k_pci|vmxnet3"),
-}
-
-
 def _one_of(properties: Mapping[str, str], key: str, usual: str) -> str:
     value = properties.get(key, usual)
-    if not _CHOICES[key].fullmatch(value):
+    if not CHOICES[key].fullmatch(value):
         raise Refused(
-            f"The image's property {key} is {value!r}; this host knows {_CHOICES[key].pattern}."
+            f"The image's property {key} is {value!r}; this host knows {CHOICES[key].pattern}."
         )
     return value
 

@@ -4,7 +4,7 @@ import logging
 import re
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import libvirt
 
 from pileus.compute.driver import GuestSpec, HostFacts, ImageFiles, Observation, Power
 from pileus.compute.drivers import diskcopy, travel
+from pileus.compute.drivers.cells import host_cells
 from pileus.compute.drivers.configdrive import write_drive
 from pileus.compute.drivers.connection import Connection, said_plainly
 from pileus.compute.drivers.console import bound_console, read_console
@@ -32,6 +33,7 @@ from pileus.compute.drivers.marked import (
 from pileus.compute.drivers.overlay import Overlay, Overlays
 from pileus.compute.drivers.turns import Turns
 from pileus.core.backend import Busy, Refused
+from pileus.host.processors import written
 
 _log = logging.getLogger(__name__)
 PATIENCE = 1.0  # seconds that one call waits for a guest to shut itself down
@@ -56,12 +58,15 @@ class LibvirtCompute:
         *,
         patience: float = PATIENCE,
         grace: float = GRACE,
+        dedicated: Collection[int] = (),
     ) -> None:
+        """dedicated: the host's processors of which a guest may have some to itself."""
         self._connection = Connection(uri)
         self._overlays, self._images = Overlays(instances.absolute(), images), images
         self._accelerator, self._userspace = accelerator, userspace_datapath
         self._hostname = hostname
         self._patience, self._grace = patience, grace
+        self._dedicated = dedicated
         self._turns = Turns()
         self.live = Live(self._connection, self._overlays, self._turns, self._shape)
 
@@ -69,7 +74,11 @@ class LibvirtCompute:
         """What the host has, as libvirt tells it."""
         with said_plainly("describe the host"):
             return host_facts(
-                self._connection.get(), self._hostname, self._accelerator, self._overlays.size_gb()
+                self._connection.get(),
+                self._hostname,
+                self._accelerator,
+                self._overlays.size_gb(),
+                self._dedicated,
             )
 
     def ensure(self, spec: GuestSpec) -> Observation:
@@ -262,7 +271,15 @@ class LibvirtCompute:
     def _shape(self, spec: GuestSpec, disks: Sequence[Overlay]) -> Shape:
         folder = self._overlays.folder(spec.id)
         drive = folder / "disk.config" if spec.config_drive else None
-        return Shape(self._accelerator, self._userspace, folder, disks, drive)
+        return Shape(self._accelerator, self._userspace, folder, disks, drive, self._floating())
+
+    def _floating(self) -> str:
+        """The processors for guests that have none of their own, where others have."""
+        if not self._dedicated:
+            return ""
+        capabilities = self._connection.get().getCapabilities()
+        cells = host_cells(capabilities, self._dedicated)
+        return written({cpu for one in cells for cpu in one.cpus} - set(self._dedicated))
 
     def _plug(self, domain: Any, spec: GuestSpec) -> None:
         """Attach and detach interfaces of a running guest, where it differs."""

@@ -12,6 +12,8 @@ PREFIX = "pileus"
 
 # These say what to do with a guest, not what the guest is: a change needs no new definition.
 _COMMANDS = ("generation", "power", "reboots", "reboot", "kept", "back")
+# Without a value they leave the shape as it was before there were such things.
+_LATER = ("topology", "cells")
 _ATTRIBUTE = re.compile(r"""([a-z_]+)=["']([0-9a-f]+)["']""")
 
 
@@ -60,5 +62,6 @@ class Mark:
 
 def digest(spec: GuestSpec) -> str:
     """A digest of the guest's shape; equal for specifications that differ only in commands."""
-    shape = {key: value for key, value in asdict(spec).items() if key not in _COMMANDS}
+    whole = asdict(spec).items()
+    shape = {k: v for k, v in whole if k not in _COMMANDS and (v or k not in _LATER)}
     return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:32]

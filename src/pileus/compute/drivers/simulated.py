@@ -17,6 +17,7 @@ from pileus.compute.driver import (
     Carry,
     GoesOnHere,
     GuestSpec,
+    HostCell,
     HostFacts,
     ImageFiles,
     Landing,
@@ -25,6 +26,7 @@ from pileus.compute.driver import (
 )
 from pileus.compute.drivers.imagefile import blank_qcow2, disk_size, virtual_size
 from pileus.core.backend import Broken, Refused
+from pileus.host.processors import written
 
 Operation = Literal[
     "facts",
@@ -58,6 +60,7 @@ class Guest:
     content: str = ""  # stands for what is on the disks: where and how often they were made
     move: str = ""  # by which the disks came here
     handed: bool = False  # it goes on elsewhere: only a newer generation runs here again
+    pins: tuple[int, ...] = ()  # the host's processors that it has to itself
 
     def transcript(self) -> str:
         """What the guest would have written to its serial console since it was made."""
@@ -92,6 +95,7 @@ class SimulatedCompute:
         disk_gb: int = 1000,
         file: Path | None = None,
         delay: float = 0.0,
+        cells: Sequence[HostCell] = (),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.delay = delay
@@ -105,6 +109,7 @@ class SimulatedCompute:
             memory_mb=memory_mb,
             disk_gb=disk_gb,
             cpu_model="simulated",
+            cells=tuple(cells),
         )
         self._images = images
         self._file = file
@@ -144,6 +149,8 @@ class SimulatedCompute:
         with self._lock:
             old = self._guests.get(spec.id)
             _obeyed(old, spec)
+            pins = tuple(host for cell in spec.cells for _, host in cell.pins)
+            self._check_pins(spec.id, pins)
             disks, aside = _disks(old, spec)
             made = f"made on {self._facts.hostname}, build {spec.builds}"
             new = Guest(
@@ -162,10 +169,18 @@ class SimulatedCompute:
                 content=made if old is None or old.builds < spec.builds else old.content,
                 move=old.move if old is not None else "",
                 handed=_elsewhere(old, spec),
+                pins=pins,
             )
             if new != old:
                 self._keep(new)
             return _seen(new)
+
+    def _check_pins(self, guest_id: str, pins: Sequence[int]) -> None:
+        """Raises Refused for processors that are not there, or that another guest has."""
+        own = {cpu for cell in self._facts.cells for cpu in cell.dedicated}
+        gone = {pin for one in self._guests.values() if one.id != guest_id for pin in one.pins}
+        if wrong := set(pins) - own or set(pins) & gone:
+            raise Refused(f"Guest {guest_id} cannot have the processors {written(wrong)} here.")
 
     def remove(self, guest_id: str) -> None:
         """Forget the guest."""
@@ -399,7 +414,7 @@ def _read(file: Path) -> dict[str, Guest]:
             if record.pop("gone", False):
                 guests.pop(record["id"], None)
             else:
-                for several in ("nics", "disks", "aside"):
+                for several in ("nics", "disks", "aside", "pins"):
                     record[several] = tuple(record.get(several, ()))
                 guests[record["id"]] = Guest(**record)
         except (ValueError, TypeError, KeyError) as error:

@@ -3,9 +3,11 @@
 from ... import network, placement
 from ...core import desired, flow
 from ...core.db import Tx
+from ...core.errors import BadRequest
 from ...core.flow import Flow, Run, Step, Wait
 from .. import instance_action
-from ..schedule import NoValidHost, place, wish_of
+from ..host import build_failed, build_succeeded
+from ..scheduler import NoValidHost, Scheduler, wish_of
 from ..server import Server
 from ..spec import guest_spec
 from .ending import fail, held_up, powered
@@ -33,6 +35,7 @@ def boot(run: Run) -> Wait | None:
     check(state, "running", f"Build of instance {server.id} aborted", host)
     if not network.ports_ready(tx, server.id):
         return no_ports_yet()
+    build_succeeded(tx, host)
     powered(run, server, "running", launched_at=tx.now)
     return None
 
@@ -47,6 +50,8 @@ def elsewhere(run: Run) -> Wait | None:
     """The guest could not be made and nothing of it stays: try another host, or give up."""
     tx, server = run.tx, server_of(run)
     tried = [*run.args.get("tried", []), server.host]
+    if server.host is not None:
+        build_failed(tx, server.host)
     placement.release(tx, server.id)
     network.unbind_ports(tx, server.id)
     if server.vm_state == "error":
@@ -58,7 +63,7 @@ def elsewhere(run: Run) -> Wait | None:
     if len(tried) < _ATTEMPTS:
         try:
             _move(run, server, tried)
-        except (NoValidHost, placement.NoCapacity) as none:
+        except (NoValidHost, placement.NoCapacity, BadRequest) as none:
             why = f"{why} No other host can take it. {none}"
         else:
             flow.turn(tx, CREATE, server.id, run.row.request_id, tried=tried)
@@ -71,8 +76,9 @@ def elsewhere(run: Run) -> Wait | None:
 
 def _move(run: Run, server: Server, tried: list[str | None]) -> None:
     """Claim another host. Raises NoValidHost, NoCapacity."""
-    tx, index = run.tx, run.parts[placement.Index]
-    host = place(tx, index, server, wish_of(server, avoid=[host for host in tried if host]))
+    tx = run.tx
+    wish = wish_of(server, "", [host for host in tried if host], "not tried before")
+    host = run.parts[Scheduler].place(tx, server, wish)
     network.bind_ports(tx, server.id, host.host)
     tx.change(server, host=host.host, generation=server.generation + 1)
 

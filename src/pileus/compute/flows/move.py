@@ -16,7 +16,7 @@ from ...core.flow import Flow, Run, Step, Wait
 from ..host import host_id
 from ..migration import Migration, close, settle
 from ..server import POWER, SHUTDOWN, Server
-from ..spec import guest_spec
+from ..spec import guest_spec, size
 from .ending import broken, held_up, succeeded, unchanged_or_broken
 from .guest import (
     GUEST,
@@ -90,8 +90,7 @@ def arrive(run: Run) -> Wait | None:
         # Its agent has just started again, and will say where it offers them.
         return not_there_yet(run, migration.source_host, "offered the disks again")
     spec = guest_spec(tx, server) | {
-        "vcpus": migration.new_flavor["vcpus"],
-        "memory_mb": migration.new_flavor["ram"],
+        **size(tx, server, migration.new_flavor, target),
         "disks": migration.new_disks,
         "power": power,
         "origin": {**offer, "move": migration.uuid, "secret": secret_of(tx, migration)},

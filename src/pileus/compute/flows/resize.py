@@ -10,6 +10,7 @@ from ...core.db import Tx
 from ...core.flow import Failed, Flow, Run, Step, Wait
 from ..migration import Migration, close, settle
 from ..server import POWER, SHUTDOWN, Server
+from ..spec import size
 from .ending import action_failed, broken, succeeded, unchanged, unchanged_or_broken
 from .guest import POLL, asked, asked_back, host_of, not_yet, server_of
 
@@ -25,22 +26,28 @@ def migration_of(run: Run) -> Migration:
     return found
 
 
-def _new(migration: Migration) -> dict[str, Any]:
-    flavor = migration.new_flavor
-    size = {"vcpus": flavor["vcpus"], "memory_mb": flavor["ram"], "disks": migration.new_disks}
-    return size | {"power": WANTED[migration.old_vm_state], "kept": migration.uuid, "back": ""}
+def _new(run: Run, migration: Migration) -> dict[str, Any]:
+    found = size(run.tx, server_of(run), migration.new_flavor, migration.dest_host)
+    return (
+        found
+        | {"disks": migration.new_disks}
+        | {"power": WANTED[migration.old_vm_state], "kept": migration.uuid, "back": ""}
+    )
 
 
-def _old(migration: Migration) -> dict[str, Any]:
-    flavor = migration.old_flavor
-    size = {"vcpus": flavor["vcpus"], "memory_mb": flavor["ram"], "disks": migration.old_disks}
-    return size | {"power": WANTED[migration.old_vm_state], "kept": "", "back": migration.uuid}
+def _old(run: Run, migration: Migration) -> dict[str, Any]:
+    found = size(run.tx, server_of(run), migration.old_flavor, migration.source_host)
+    return (
+        found
+        | {"disks": migration.old_disks}
+        | {"power": WANTED[migration.old_vm_state], "kept": "", "back": migration.uuid}
+    )
 
 
 def reshape(run: Run) -> Wait | None:
     """Ask for the guest of the new size and wait for it; then it is for its owner to confirm."""
     tx, server, migration = run.tx, server_of(run), migration_of(run)
-    problem = asked(run, server, **_new(migration))
+    problem = asked(run, server, **_new(run, migration))
     if problem is None:
         return not_yet(host_of(server), "resized the guest")
     if problem:
@@ -67,7 +74,7 @@ def become(tx: Tx, server: Server, flavor: dict[str, Any], disks: list[dict[str,
 
 def reshape_back(run: Run) -> Wait | None:
     """Undo `reshape`: ask for the guest as it was, and wait for the host's answer."""
-    return asked_back(run, server_of(run), **_old(migration_of(run)))
+    return asked_back(run, server_of(run), **_old(run, migration_of(run)))
 
 
 def unresized(run: Run) -> Wait | None:
@@ -95,7 +102,7 @@ def drop_old(run: Run) -> Wait | None:
 def put_back(run: Run) -> Wait | None:
     """Ask for the guest as it was before the resize, and wait for it."""
     tx, server, migration = run.tx, server_of(run), migration_of(run)
-    problem = asked(run, server, **_old(migration))
+    problem = asked(run, server, **_old(run, migration))
     if problem is None:
         return not_yet(host_of(server), "put the old guest back")
     if problem:
@@ -111,7 +118,7 @@ def keep_new(run: Run) -> Wait | None:
     """Undo a `put_back` that nobody has answered for: the guest stays of the new size."""
     if not run.unanswered:
         return None
-    return asked_back(run, server_of(run), **_new(migration_of(run)))
+    return asked_back(run, server_of(run), **_new(run, migration_of(run)))
 
 
 def unreverted(run: Run) -> Wait | None:

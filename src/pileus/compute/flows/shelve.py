@@ -5,8 +5,9 @@ from typing import Any
 from ... import image as images
 from ... import network, placement
 from ...core import desired
+from ...core.errors import BadRequest
 from ...core.flow import Failed, Flow, Run, Step, Wait
-from ..schedule import NoValidHost, place, wish_of
+from ..scheduler import NoValidHost, Scheduler, wish_of
 from ..server import POWER, Server
 from ..spec import guest_spec
 from .ending import powered, succeeded, unchanged, unchanged_or_broken
@@ -83,10 +84,10 @@ def schedule(run: Run) -> Wait | None:
         return None
     # A host that has something of it yet, to be removed, is none to make it anew.
     old = [row.host for row in tx.all(desired.Desired, kind=GUEST, id=server.id)]
-    wish = wish_of(server, run.args.get("host", ""), avoid=old)
+    wish = wish_of(server, run.args.get("host", ""), old, "no remains of it")
     try:
-        host = place(tx, run.parts[placement.Index], server, wish)
-    except (NoValidHost, placement.NoCapacity) as none:
+        host = run.parts[Scheduler].place(tx, server, wish)
+    except (NoValidHost, placement.NoCapacity, BadRequest) as none:
         raise Failed(str(none)) from none
     network.bind_ports(tx, server.id, host.host)
     tx.change(server, host=host.host, generation=server.generation + 1)

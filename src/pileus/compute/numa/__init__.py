@@ -1,0 +1,1 @@
+"""NUMA: the cells of hosts and guests, and which of the one are on which of the other."""

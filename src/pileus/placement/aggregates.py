@@ -4,6 +4,7 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from .answer import answer
 from .body import AGGREGATES, AGGREGATES_LIST
+from .place import read
 from .providers import expect, provider, step
 from .rows import Provider, ProviderAggregate
 
@@ -25,12 +26,12 @@ def _list(ctx: Context) -> Response:
 def _put(ctx: Context) -> Response:
     row = provider(ctx)
     if ctx.version >= (1, 19):
-        body = AGGREGATES.parse(ctx.body, ctx.where)
+        body = read(ctx, AGGREGATES)
         expect(row, body["resource_provider_generation"])
         wanted = body["aggregates"]
         step(ctx.tx, row)
     else:
-        wanted = AGGREGATES_LIST.parse(ctx.body, ctx.where)
+        wanted = read(ctx, AGGREGATES_LIST)
     ctx.tx.remove_where(ProviderAggregate, provider_id=row.id)
     ctx.tx.add_all([ProviderAggregate(provider_id=row.id, aggregate_id=one) for one in wanted])
     return _view(ctx, row)

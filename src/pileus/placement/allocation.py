@@ -7,12 +7,14 @@ import sqlalchemy as sa
 
 from ..core.db import Tx
 from ..core.errors import BadRequest, Conflict, NotFound
+from ..core.types import is_uuid
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from .answer import answer, empty
 from .body import MANY_SHARES, SHARES, SHARES_FULL, SHARES_LIST, UUID
 from .claims import free_all, held_by, release, take_all, whole
 from .names import check_classes
+from .place import read
 from .providers import CONCURRENT, provider
 from .rows import DEFAULT_TYPE, Allocation, Consumer, Provider
 
@@ -67,22 +69,25 @@ def _of_provider(ctx: Context) -> Response:
 
 
 def _put(ctx: Context) -> Response:
-    consumer_id = UUID.parse(ctx.params["consumer_id"], ctx.where.at("consumer_uuid"))
+    consumer_id = ctx.params["consumer_id"]
+    if not is_uuid(consumer_id):
+        raise BadRequest(f"Malformed consumer_uuid: {consumer_id[:80]} is no UUID.")
+    consumer_id = UUID.parse(consumer_id, ctx.where)
     if ctx.version < (1, 12):
-        body = SHARES_LIST.parse(ctx.body, ctx.where)
+        body = read(ctx, SHARES_LIST)
         shares: dict[str, Any] = {}
         for one in body["allocations"]:
             shares[one["resource_provider"]["uuid"]] = {"resources": one["resources"]}
         body["allocations"] = shares
     else:
         # From 1.28 no allocations means: give all back.
-        body = (SHARES if ctx.version >= (1, 28) else SHARES_FULL).parse(ctx.body, ctx.where)
+        body = read(ctx, SHARES if ctx.version >= (1, 28) else SHARES_FULL)
     set_shares(ctx, {consumer_id: body})
     return empty(ctx)
 
 
 def _post(ctx: Context) -> Response:
-    set_shares(ctx, MANY_SHARES.parse(ctx.body, ctx.where))
+    set_shares(ctx, read(ctx, MANY_SHARES))
     return empty(ctx)
 
 
@@ -125,7 +130,9 @@ def _check(tx: Tx, shares: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Non
     for id in providers:
         if id not in known:
             raise BadRequest(f"Allocation for resource provider '{id}' that does not exist.")
-    check_classes(tx, {name for one in shares.values() for r in one.values() for name in r})
+    for consumer_id, one in sorted(shares.items()):
+        names = {name for resources in one.values() for name in resources}
+        check_classes(tx, names, f"Unable to allocate inventory for consumer {consumer_id}: ")
 
 
 def _expect(id: str, consumer: Consumer | None, generation: int | None) -> None:

@@ -25,9 +25,11 @@ class MapOf(Type[dict[str, Any]]):
     def parse(self, value: object, where: Where) -> dict[str, Any]:
         """The map with keys and values read. Raises BadRequest."""
         if not isinstance(value, dict):
-            raise where.wrong(value, "an object")
+            raise where.wrong(value, "an object", type="object")
         if len(value) < self.minimum:
-            raise where.wrong(value, f"an object with at least {self.minimum} key")
+            raise where.wrong(
+                value, f"an object with at least {self.minimum} key", minProperties=self.minimum
+            )
         return {
             self.key.parse(k, where.at("(key)")): self.value.parse(v, where.at(str(k)))
             for k, v in value.items()

@@ -1,15 +1,17 @@
 """Allocation candidates over HTTP."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ..core.errors import BadRequest
+from ..core.types import Enum
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from .answer import answer
 from .names import check_traits
 from .picture import Picture
+from .place import asked_at
 from .query import BAD_VALUE, Asked, asked, trait_sets
 from .search import Found, Wish, search
 
@@ -47,20 +49,29 @@ def _suffixes(ctx: Context) -> list[str]:
                 found[key[len(prefix) :]] = None
                 break
         else:
+            if ctx.version < (1, 25):
+                raise asked_at(ctx, "").unknown(key)
             raise BadRequest(
-                "Invalid query string parameters: Additional properties are not allowed"
-                f" ({key[:80]!r} was unexpected in microversion 1.{ctx.version[1]})."
+                f"Invalid query string parameters: {key[:120]!r} does not match any of the regexes"
+                f" of microversion 1.{ctx.version[1]}: resources, required, member_of and in_tree,"
+                f" each with {suffix}."
             )
     return list(found)
 
 
 def _wish(ctx: Context) -> Wish:
-    groups = {suffix: asked(ctx, suffix) for suffix in _suffixes(ctx)}
-    subtrees = _subtrees(ctx, groups)
-    _check_resources(ctx, groups, subtrees)
+    suffixes = _suffixes(ctx)
+    if ctx.version < (1, 25) and "" not in suffixes:
+        raise asked_at(ctx, "").missing("resources")
     policy = ctx.request.get("group_policy")
-    if policy not in (None, "none", "isolate"):
-        raise BadRequest(f"group_policy is none or isolate, not {policy[:40]!r}.")
+    if policy is not None:
+        Enum("none", "isolate").read(policy, asked_at(ctx, "group_policy"))
+    groups = {suffix: asked(ctx, suffix) for suffix in suffixes}
+    subtrees = _subtrees(ctx)
+    if ctx.version >= (1, 36):
+        _check_subtrees(groups, frozenset().union(*subtrees))
+    else:
+        _check_orphans(groups)
     if policy is None and len([suffix for suffix in groups if suffix]) > 1:
         raise BadRequest(
             'The "group_policy" parameter is required when specifying more than one'
@@ -70,34 +81,55 @@ def _wish(ctx: Context) -> Wish:
     return Wish(groups, policy == "isolate", required, forbidden, subtrees, ctx.version >= (1, 29))
 
 
-def _check_resources(
-    ctx: Context, groups: Mapping[str, Asked], subtrees: Iterable[frozenset[str]]
-) -> None:
-    if not any(group.resources for group in groups.values()):
+def _check_subtrees(groups: Mapping[str, Asked], together: Collection[str]) -> None:
+    bare = [suffix for suffix, group in groups.items() if not group.resources]
+    if len(bare) == len(groups):
         raise BadRequest(
             "There must be at least one resources or resources[$S] parameter.", kind=_MISSING
         )
-    bare = [suffix for suffix, group in groups.items() if not group.resources]
-    if ctx.version >= (1, 36):
-        bare = [suffix for suffix in bare if not any(suffix in tree for tree in subtrees)]
-    if bare:
-        names = ", ".join(f"resources{suffix}" for suffix in bare)
+    if alone := [suffix for suffix in bare if suffix not in together]:
         raise BadRequest(
-            f"All request groups must specify resources; {names} is missing. From 1.36 a group may"
-            " go without when same_subtree names it.",
+            "Resourceless suffixed group request should be specified in `same_subtree` query param:"
+            f" bad group(s) - {alone}.",
+            kind=BAD_VALUE,
+        )
+    if unknown := sorted(suffix for suffix in together if suffix not in groups):
+        raise BadRequest(
+            "Real suffixes should be specified in `same_subtree`:"
+            f" {', '.join(unknown)[:120]} not found in {list(groups)}.",
             kind=BAD_VALUE,
         )
 
 
-def _subtrees(ctx: Context, groups: Mapping[str, Asked]) -> list[frozenset[str]]:
+def _check_orphans(groups: Mapping[str, Asked]) -> None:
+    """Before 1.36 every group has resources. Raises BadRequest."""
+    bare = {suffix: group for suffix, group in groups.items() if not group.resources}
+    if traits := [f"required{s}" for s, group in bare.items() if group.required]:
+        raise BadRequest(
+            "All traits parameters must be associated with resources.  Found the following orphaned"
+            f" traits keys: {', '.join(traits)}"
+        )
+    if members := [
+        f"member_of{s}" for s, group in bare.items() if group.member_of or group.outside
+    ]:
+        raise BadRequest(
+            "All member_of parameters must be associated with resources. Found the following"
+            f" orphaned member_of keys: {', '.join(members)}"
+        )
+    if bare:
+        names = ", ".join(f"resources{suffix}" for suffix in bare)
+        raise BadRequest(f"All request groups must specify resources. Missing: {names}.")
+    if not groups:
+        raise BadRequest("At least one request group (`resources` or `resources{$S}`) is required.")
+
+
+def _subtrees(ctx: Context) -> list[frozenset[str]]:
     found = []
     for text in ctx.request.every("same_subtree"):
         suffixes = frozenset(one.strip() for one in text.split(","))
-        unknown = sorted(suffixes - groups.keys() | (suffixes & {""}))
-        if unknown:
+        if "" in suffixes:
             raise BadRequest(
-                "Real suffixes should be specified in `same_subtree`:"
-                f" {', '.join(map(repr, unknown))[:120]} not found in {sorted(groups)}.",
+                "Empty string (unsuffixed group) can not be specified in `same_subtree`",
                 kind=BAD_VALUE,
             )
         found.append(suffixes)
@@ -118,7 +150,8 @@ def _root_traits(ctx: Context) -> tuple[frozenset[str], frozenset[str]]:
     check_traits(ctx.tx, required | forbidden)
     if clash := sorted(required & forbidden):
         raise BadRequest(
-            f"Conflicting required and forbidden traits found in root_required: {clash}.",
+            "Conflicting required and forbidden traits found in root_required:"
+            f" {', '.join(clash)}.",
             kind=BAD_VALUE,
         )
     return required, frozenset(forbidden)
@@ -129,7 +162,9 @@ def _limit(ctx: Context) -> int | None:
     if text is None:
         return None
     if not re.fullmatch("[1-9][0-9]{0,17}", text):
-        raise BadRequest(f"limit must be a positive integer, not {text[:40]!r}.")
+        raise BadRequest(
+            f"Invalid query string parameters: limit must be a positive integer, not {text[:40]!r}."
+        )
     return int(text)
 
 

@@ -79,14 +79,19 @@ def set_inventories(tx: Tx, provider_id: str, wanted: Mapping[str, Inventory]) -
     return changed
 
 
-def drop_inventories(tx: Tx, provider_id: str, gone: Iterable[rows.Inventory]) -> None:
-    """Delete inventory rows. Raises Conflict when one of them is in use."""
+def drop_inventories(
+    tx: Tx,
+    provider_id: str,
+    gone: Iterable[rows.Inventory],
+    kind: str = "placement.inventory.inuse",
+) -> None:
+    """Delete inventory rows. Raises Conflict, of this kind, when one of them is in use."""
     gone = list(gone)
     used = [row.resource_class for row in gone if row.used]
     if used:
         raise Conflict(
             f"Inventory for {', '.join(used)!r} on resource provider {provider_id!r} in use.",
-            kind="placement.inventory.inuse",
+            kind=kind,
         )
     for row in gone:
         tx.remove(row)

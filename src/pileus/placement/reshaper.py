@@ -11,6 +11,7 @@ from .answer import empty
 from .body import SHARES, STOCKS, UUID, MapOf
 from .inventories import stock_of
 from .names import check_classes
+from .place import read
 from .provide import set_inventories
 from .providers import expect, step
 from .rows import Provider
@@ -24,7 +25,7 @@ _BODY = Object(
 
 
 def _reshape(ctx: Context) -> Response:
-    body = _BODY.parse(ctx.body, ctx.where)
+    body = read(ctx, _BODY)
     rows = {}
     for id, wanted in sorted(body["inventories"].items()):
         row = ctx.tx.get(Provider, id)

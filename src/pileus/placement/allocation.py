@@ -1,5 +1,6 @@
 """Allocations over HTTP: of one consumer, of many at once, of a provider."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,7 +33,7 @@ def _show(ctx: Context) -> Response:
         sa.select(Allocation.table, Provider.generation)
         .join(Provider.table, Provider.id == Allocation.provider_id)
         .where(Allocation.consumer_id == consumer.id)
-        .order_by(Allocation.provider_id, Allocation.resource_class)
+        .order_by(Provider.created_at, Provider.id, Allocation.resource_class)
     )
     for row in ctx.tx.execute(query).mappings():
         one = shares.setdefault(
@@ -122,6 +123,16 @@ def set_shares(
         for id, body in sorted(wanted.items()):
             owner = body.get("project_id", NOBODY), body.get("user_id", NOBODY)
             take_all(tx, id, shares[id], *owner, kinds[id], touched=held[id])
+        # However many consumers change, one request is one step of a provider's generation.
+        steps = Counter(p for id in wanted for p in {*shares[id], *held[id]})
+        _step_back(tx, {provider_id: count - 1 for provider_id, count in steps.items()})
+
+
+def _step_back(tx: Tx, steps: Mapping[str, int]) -> None:
+    """Take back steps of providers' generations that this transaction made."""
+    for provider_id, count in sorted(steps.items()):
+        if count:
+            tx.increase(Provider, "generation", -count, id=provider_id)
 
 
 def _check(tx: Tx, shares: Mapping[str, Mapping[str, Mapping[str, int]]]) -> None:
@@ -150,7 +161,10 @@ def _delete(ctx: Context) -> Response:
     id = ctx.params["consumer_id"].lower()
     if ctx.tx.get(Consumer, id) is None:
         raise NotFound(f"No allocations for consumer '{id[:80]}'.")
+    held = held_by(ctx.tx, id)
     release(ctx.tx, id)
+    # To give back is no reason for a client to read the provider anew.
+    _step_back(ctx.tx, dict.fromkeys(held, 1))
     return empty(ctx)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..core.errors import BadRequest
 from ..core.types import (
     Field,
     Float,
@@ -30,10 +31,15 @@ class MapOf(Type[dict[str, Any]]):
             raise where.wrong(
                 value, f"an object with at least {self.minimum} key", minProperties=self.minimum
             )
-        return {
-            self.key.parse(k, where.at("(key)")): self.value.parse(v, where.at(str(k)))
-            for k, v in value.items()
-        }
+        return {self._key(k, where): self.value.parse(v, where.at(k)) for k, v in value.items()}
+
+    def _key(self, key: str, where: Where) -> str:
+        try:
+            return self.key.parse(key, where.at(key))
+        except BadRequest:
+            pattern = self.key.schema().get("pattern", "UUID")
+            wanted = f"an object with keys of the form {pattern}"
+            raise where.wrong(key, wanted, patternProperties=pattern) from None
 
 
 class Dashed(Uuid):

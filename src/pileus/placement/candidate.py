@@ -5,20 +5,21 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ..core.errors import BadRequest
-from ..core.types import Enum
+from ..core.types import Enum, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from .answer import answer
 from .names import check_traits
 from .picture import Picture
 from .place import asked_at
-from .query import BAD_VALUE, Asked, asked, trait_sets
+from .query import BAD_VALUE, Asked, asked, check_names, trait_sets
 from .search import Found, Wish, search
 
 _PLAIN = {"limit": (1, 16), "group_policy": (1, 25), "root_required": (1, 35)}
 _PLAIN |= {"same_subtree": (1, 36)}
 _GROUPED = {"resources": (1, 10), "required": (1, 17), "member_of": (1, 21), "in_tree": (1, 31)}
 _MISSING = "placement.query.missing_value"
+_LIMIT = Text(18, 1, "[1-9][0-9]*")
 
 
 def _list(ctx: Context) -> Response:
@@ -37,9 +38,9 @@ def _list(ctx: Context) -> Response:
 
 def _suffixes(ctx: Context) -> list[str]:
     """The request groups in the order of the query. Raises BadRequest for an unknown key."""
-    suffix = "" if ctx.version < (1, 25) else "(|[1-9][0-9]*)"
+    suffix = "" if ctx.version < (1, 25) else "([1-9][0-9]*)?"
     if ctx.version >= (1, 33):
-        suffix = "(|[a-zA-Z0-9_-]{1,64})"
+        suffix = "([a-zA-Z0-9_-]{1,64})?"
     found: dict[str, None] = {}
     for key, _ in ctx.request.query:
         if key in _PLAIN and ctx.version >= _PLAIN[key]:
@@ -51,10 +52,10 @@ def _suffixes(ctx: Context) -> list[str]:
         else:
             if ctx.version < (1, 25):
                 raise asked_at(ctx, "").unknown(key)
+            forms = ", ".join(f"'^{prefix}{suffix}$'" for prefix in sorted(_GROUPED))
             raise BadRequest(
-                f"Invalid query string parameters: {key[:120]!r} does not match any of the regexes"
-                f" of microversion 1.{ctx.version[1]}: resources, required, member_of and in_tree,"
-                f" each with {suffix}."
+                f"Invalid query string parameters: {key[:120]!r} does not match any of the regexes:"
+                f" {forms} (microversion 1.{ctx.version[1]})."
             )
     return list(found)
 
@@ -72,6 +73,7 @@ def _wish(ctx: Context) -> Wish:
         _check_subtrees(groups, frozenset().union(*subtrees))
     else:
         _check_orphans(groups)
+    check_names(ctx.tx, groups.values())
     if policy is None and len([suffix for suffix in groups if suffix]) > 1:
         raise BadRequest(
             'The "group_policy" parameter is required when specifying more than one'
@@ -161,10 +163,7 @@ def _limit(ctx: Context) -> int | None:
     text = ctx.request.get("limit")
     if text is None:
         return None
-    if not re.fullmatch("[1-9][0-9]{0,17}", text):
-        raise BadRequest(
-            f"Invalid query string parameters: limit must be a positive integer, not {text[:40]!r}."
-        )
+    _LIMIT.read(text, asked_at(ctx, "limit"))
     return int(text)
 
 

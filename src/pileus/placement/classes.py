@@ -39,13 +39,13 @@ def _show(ctx: Context) -> Response:
 
 def _create(ctx: Context) -> Response:
     name = read(ctx, _BODY)["name"]
-    _add(ctx, name)
+    _add(ctx, name, "Conflicting resource")
     return empty(ctx, 201, f"/resource_classes/{name}")
 
 
-def _add(ctx: Context, name: str) -> None:
+def _add(ctx: Context, name: str, what: str) -> None:
     if not unknown_classes(ctx.tx, [name]):
-        raise Conflict(f"Resource class already exists: {name}.")
+        raise Conflict(f"{what} class already exists: {name}.")
     ctx.tx.add(ResourceClass(name=name))
 
 
@@ -69,7 +69,7 @@ def _rename(ctx: Context) -> Response:
         raise _missing(old)
     if new != old:
         _unused(ctx, old)
-        _add(ctx, new)
+        _add(ctx, new, "Resource")
         ctx.tx.remove(row)
     return answer(ctx, _view(ctx, new))
 
@@ -88,7 +88,7 @@ def _delete(ctx: Context) -> Response:
 
 def _unused(ctx: Context, name: str) -> None:
     if ctx.tx.exists(Inventory, resource_class=name):
-        raise Conflict(f"Error in delete resource class: {name} is in use in inventory.")
+        raise Conflict(f"Error in delete resource class {name}: Class is in use in inventory.")
 
 
 _RULE, _ONE = "placement:resource_classes", "/resource_classes/{name}"

@@ -102,13 +102,13 @@ def _update(ctx: Context) -> Response:
     name = ctx.params["resource_class"]
     body = read(ctx, ONE_STOCK)
     expect(row, body["resource_provider_generation"])
+    stock = stock_of(ctx, row.id, name, body)
     found = ctx.tx.get(Inventory, row.id, name)
     if found is None:
         raise BadRequest(
             f"No inventory record with resource class {name[:80]} for resource provider {row.id}:"
             " POST makes one."
         )
-    stock = stock_of(ctx, row.id, name, body)
     ctx.tx.change(found, **vars(stock), updated_at=ctx.tx.now)
     step(ctx.tx, row)
     return _one(ctx, row, found)

@@ -18,6 +18,7 @@ _WORDS = {
     "minItems": "should be non-empty",
     "maxItems": "is too long",
     "minProperties": "should be non-empty",
+    "patternProperties": "does not match any of the regexes: {!r}",
     "uniqueItems": "has non-unique elements",
     "enum": "is not one of {}",
 }
@@ -36,15 +37,20 @@ class Place(Where):
             return BadRequest(f"{shown} is not {right}. It stands at {self.path or 'the top'}.")
         ((keyword, wanted),) = rule.items()
         return BadRequest(
-            f"{shown} {_WORDS[keyword].format(wanted)}. Failed validating {keyword!r} in schema:"
-            f" {self.path or 'the body'} must be {right}."
+            f"{shown} {_WORDS[keyword].format(wanted)}. Failed validating {keyword!r} in"
+            f" {self.schema}: {self.path or 'the body'} must be {right}."
         )
+
+    @property
+    def schema(self) -> str:
+        """The place in the schema."""
+        return "schema" + "".join(f"['properties']['{key}']" for key in self.path.split(".") if key)
 
     def missing(self, key: str) -> BadRequest:
         """The error for a key that is required."""
         return BadRequest(
-            f"{self.whole}: {key!r} is a required property. Failed validating 'required' in schema:"
-            f" {self.at(key).path} is missing."
+            f"{self.whole}: {key!r} is a required property. Failed validating 'required' in"
+            f" {self.schema}: {self.at(key).path} is missing."
         )
 
     def unknown(self, key: str) -> BadRequest:

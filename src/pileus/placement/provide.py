@@ -1,7 +1,7 @@
 """Providers as other services keep them: put, remove, and what is used of them."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..core.db import Tx
@@ -77,6 +77,16 @@ def set_inventories(tx: Tx, provider_id: str, wanted: Mapping[str, Inventory]) -
             tx.change(row, **asdict(values), updated_at=tx.now)
             changed = True
     return changed
+
+
+def inventories(tx: Tx, provider_id: str) -> dict[str, Inventory]:
+    """What the provider has, by resource class."""
+    return {
+        row.resource_class: Inventory(
+            **{one.name: getattr(row, one.name) for one in fields(Inventory)}
+        )
+        for row in tx.all(rows.Inventory, provider_id=provider_id)
+    }
 
 
 def drop_inventories(

@@ -13,7 +13,7 @@ from .claims import fits
 from .index import TOPIC
 from .place import asked_at, read
 from .provide import provider_remove
-from .query import Asked, asked, check_keys
+from .query import Asked, asked, check_keys, check_names
 from .rows import Inventory, Provider, ProviderAggregate, ProviderTrait
 
 CONCURRENT = "placement.concurrent_update"
@@ -120,7 +120,9 @@ def _inside(aggregates: frozenset[str]) -> sa.ColumnElement[bool]:
 
 def _list(ctx: Context) -> Response:
     check_keys(ctx, {key for key, since in _KEYS.items() if ctx.version >= since})
-    where = conditions(asked(ctx))
+    what = asked(ctx)
+    check_names(ctx.tx, [what])
+    where = conditions(what)
     if (name := ctx.request.get("name")) is not None:
         where.append(Provider.name == name)
     if (uuid := ctx.request.get("uuid")) is not None:

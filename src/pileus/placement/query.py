@@ -1,6 +1,7 @@
 """What the query parameters of providers and candidates ask for."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..core.db import Tx
@@ -42,12 +43,12 @@ def check_keys(ctx: Context, allowed: set[str]) -> None:
 
 
 def asked(ctx: Context, suffix: str = "") -> Asked:
-    """The conditions of one request group. Raises BadRequest."""
+    """The conditions of one request group; their names may be unknown. Raises BadRequest."""
     resources = ctx.request.get(f"resources{suffix}")
     required, forbidden = _traits(ctx, f"required{suffix}")
     member_of, outside = _aggregates(ctx, f"member_of{suffix}")
     tree = ctx.request.get(f"in_tree{suffix}")
-    found = Asked(
+    return Asked(
         resources_of(resources) if resources is not None else {},
         required,
         forbidden,
@@ -55,14 +56,14 @@ def asked(ctx: Context, suffix: str = "") -> Asked:
         outside,
         _tree(tree) if tree is not None else "",
     )
-    check_names(ctx.tx, found)
-    return found
 
 
-def check_names(tx: Tx, found: Asked) -> None:
-    """Raises BadRequest when a trait or resource class is unknown."""
-    check_classes(tx, found.resources, "Invalid resource class in resources parameter: ")
-    check_traits(tx, found.forbidden.union(*found.required))
+def check_names(tx: Tx, groups: Iterable[Asked]) -> None:
+    """Raises BadRequest when a trait or resource class that a group names is unknown."""
+    groups = list(groups)
+    names = {name for group in groups for name in group.resources}
+    check_classes(tx, names, "Invalid resource class in resources parameter: ")
+    check_traits(tx, {t for group in groups for t in group.forbidden.union(*group.required)})
 
 
 def resources_of(text: str) -> dict[str, int]:
@@ -81,6 +82,7 @@ def resources_of(text: str) -> dict[str, int]:
 
 
 def _amount(name: str, text: str) -> int:
+    text = text.strip()
     wanted = f"Requested resource {name[:80]}"
     if not re.fullmatch("-?[0-9]+", text):
         raise BadRequest(f"{wanted} expected positive integer amount. Got: {text[:40]}.")

@@ -16,7 +16,9 @@ class Cloud:
     def __init__(self, base: str, password: str) -> None:
         self.base = base
         self._http = httpx.Client(base_url=base, timeout=60)
-        self._root = self._login("admin", password, {"project": {"name": "admin", "domain": DEFAULT}})
+        self._root = self._login(
+            "admin", password, {"project": {"name": "admin", "domain": DEFAULT}}
+        )
         self.token = cache(self._token)
         self.project = cache(self._project)
 
@@ -26,14 +28,16 @@ class Cloud:
         """Call placement as an operator. Raises for an error."""
         headers = {"OpenStack-API-Version": f"placement {version}"}
         headers["X-Auth-Token"] = self.token(OPERATOR, "admin")
-        answer = self._http.request(method, f"/placement{path}", json=body, headers=headers)
-        if answer.is_error:
-            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
-        return answer
+        return self._call(method, f"/placement{path}", body, headers)
 
     def get(self, path: str) -> Any:
         """What placement answers to a GET."""
         return self.placement("GET", path).json()
+
+    def list(self, path: str) -> list[dict[str, Any]]:
+        """What the admin sees in a list of any service."""
+        found = self._call("GET", path, None, {"X-Auth-Token": self._root}).json()
+        return next(value for value in found.values() if isinstance(value, list))
 
     def empty(self) -> None:
         """Take all allocations, providers, custom traits and custom classes out of placement."""
@@ -77,8 +81,10 @@ class Cloud:
         return str(made["id"])
 
     def _identity(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        headers = {"X-Auth-Token": self._root}
-        answer = self._http.request(method, f"/identity/v3{path}", json=body, headers=headers)
+        return self._call(method, f"/identity/v3{path}", body, {"X-Auth-Token": self._root})
+
+    def _call(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
+        answer = self._http.request(method, path, json=body, headers=headers)
         if answer.is_error:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
         return answer

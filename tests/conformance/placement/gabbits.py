@@ -7,7 +7,6 @@ the cloud through the API, and the requests of the file go to the cloud. `defaul
 `legacy` choose the files whose fixture wants the cloud to run with this policy.
 """
 
-import json
 import logging
 import os
 import sys
@@ -24,6 +23,7 @@ from gabbi import driver, httpclient
 from placement import deploy
 from placement.tests import functional
 from placement.tests.functional.fixtures import gabbits as upstream
+from tell import tell
 
 POLICIES = {"OpenPolicyFixture": "open", "LegacyRBACPolicyFixture": "legacy"}
 PROJECTS = ("PROJECT_ID", "PROJECT_ID_ALT", "ADMIN_PROJECT_ID", "SERVICE_PROJECT_ID")
@@ -171,10 +171,7 @@ def main(base: str, password: str, policy: str, *only: str) -> None:
             fixture_module=fixtures(cloud),
         )
         result = unittest.TextTestRunner(verbosity=2).run(tests)
-    missed = len(result.failures) + len(result.errors)
-    total = {"passed": result.testsRun - missed - len(result.skipped), "failed": missed}
-    print(json.dumps(total | {"skipped": len(result.skipped)}))
-    sys.exit(bool(missed))
+    tell(result)
 
 
 if __name__ == "__main__":

@@ -63,4 +63,5 @@ SERVICE = Service(
         outside="Invalid microversion: Unacceptable version header: {0}; {1} to {2} are possible.",
     ),
     admit=admit,
+    clash=providers.CONCURRENT,
 )

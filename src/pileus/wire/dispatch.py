@@ -145,7 +145,8 @@ class Dispatcher:
             # Two requests raced for what may exist once; the loser's transaction left nothing.
             log.info("a request lost a race: %s", clash.orig)
             raise Conflict(
-                "Another request has just taken or changed what this one needs; try again."
+                "Another request has just taken or changed what this one needs; try again.",
+                kind=context.service.clash,
             ) from clash
 
     def fault(self, service: Service, fault: Fault, version: Version, request_id: str) -> Response:

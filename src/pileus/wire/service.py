@@ -49,6 +49,7 @@ class Service:
     # "/images/" is an item without an id, so 404, and not the collection.
     strict_slash: bool = False
     max_body: int = 1 << 20
+    clash: str = ""  # the name of the error of a request that lost a race to another
     # What the service demands of a request's headers beyond what every service does: raises Fault.
     admit: Callable[[Route, Request], None] | None = None
     # A path under which the routes of another answer as well, always in the oldest microversion:

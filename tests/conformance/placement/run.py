@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from pileus import settings
 from pileus.placement import SERVICE
 

@@ -52,7 +52,8 @@ def settings(cloud: Cloud, base: str, password: str, folder: Path) -> dict[str, 
 def main(base: str, password: str, where: str) -> None:
     folder = Path(where)
     tempest = str(Path(sys.executable).with_name("tempest"))
-    subprocess.run([tempest, "init", str(folder)], check=True, stderr=subprocess.DEVNULL)
+    made = [tempest, "init", "--workspace-path", str(folder.parent / "tempest.yaml"), str(folder)]
+    subprocess.run(made, check=True, stderr=subprocess.DEVNULL)
     config = configparser.ConfigParser()
     config.read_dict(settings(Cloud(base, password), base, password, folder))
     with (folder / "etc/tempest.conf").open("w") as file:

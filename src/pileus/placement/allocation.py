@@ -108,7 +108,6 @@ def set_shares(
         id: {p: one["resources"] for p, one in body["allocations"].items()}
         for id, body in wanted.items()
     }
-    _check(tx, shares)
     held, kinds = {}, {}
     for id, body in sorted(wanted.items()):
         consumer = tx.get(Consumer, id)
@@ -116,6 +115,7 @@ def set_shares(
             _expect(id, consumer, body["consumer_generation"])
         kinds[id] = body.get("consumer_type", consumer.consumer_type if consumer else DEFAULT_TYPE)
         held[id] = held_by(tx, id)
+    _check(tx, shares)
     with whole(tx):
         for id in sorted(wanted):
             free_all(tx, id, held[id])
@@ -123,9 +123,11 @@ def set_shares(
         for id, body in sorted(wanted.items()):
             owner = body.get("project_id", NOBODY), body.get("user_id", NOBODY)
             take_all(tx, id, shares[id], *owner, kinds[id], touched=held[id])
-        # However many consumers change, one request is one step of a provider's generation.
+        # However many consumers change, one request is one step of a provider's generation, and
+        # none of a provider that consumers have only left for others.
         steps = Counter(p for id in wanted for p in {*shares[id], *held[id]})
-        _step_back(tx, {provider_id: count - 1 for provider_id, count in steps.items()})
+        due = {p for id in wanted for p in shares[id] or held[id]}
+        _step_back(tx, {p: count - (p in due) for p, count in steps.items()})
 
 
 def _step_back(tx: Tx, steps: Mapping[str, int]) -> None:

@@ -51,6 +51,16 @@ class Dashed(Uuid):
         return "-".join((plain[:8], plain[8:12], plain[12:16], plain[16:20], plain[20:]))
 
 
+class Number(Float):
+    """A finite number, and not a string that reads as one."""
+
+    def parse(self, value: object, where: Where) -> float:
+        """The number. Raises BadRequest."""
+        if isinstance(value, str):
+            raise where.wrong(value, "a number", type="number")
+        return super().parse(value, where)
+
+
 NAME = Text(255, 1, "[A-Z0-9_]+")
 UUID = Dashed()
 _OWNER = Text(255, 1)
@@ -61,7 +71,7 @@ _STOCK: dict[str, Field | Type[Any]] = {
     "min_unit": Int(1, MOST),
     "max_unit": Int(1, MOST),
     "step_size": Int(1, MOST),
-    "allocation_ratio": Float(0, 3.40282e38),
+    "allocation_ratio": Number(0, 3.40282e38),
 }
 _GENERATION = Field(Int(), required=True)
 STOCK = Object(_STOCK | {"resource_provider_generation": Int()})

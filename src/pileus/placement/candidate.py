@@ -36,8 +36,22 @@ def _list(ctx: Context) -> Response:
     return answer(ctx, body)
 
 
+def _schema(ctx: Context) -> list[str]:
+    """The request groups in the order of the query.
+
+    Raises BadRequest for an unknown key, and for what can be seen to be wrong in a value alone.
+    """
+    _limit(ctx)
+    policy = ctx.request.get("group_policy")
+    if policy is not None:
+        Enum("none", "isolate").read(policy, asked_at(ctx, "group_policy"))
+    suffixes = _suffixes(ctx)
+    if ctx.version < (1, 25) and "" not in suffixes:
+        raise asked_at(ctx, "").missing("resources")
+    return suffixes
+
+
 def _suffixes(ctx: Context) -> list[str]:
-    """The request groups in the order of the query. Raises BadRequest for an unknown key."""
     suffix = "" if ctx.version < (1, 25) else "([1-9][0-9]*)?"
     if ctx.version >= (1, 33):
         suffix = "([a-zA-Z0-9_-]{1,64})?"
@@ -61,25 +75,22 @@ def _suffixes(ctx: Context) -> list[str]:
 
 
 def _wish(ctx: Context) -> Wish:
-    suffixes = _suffixes(ctx)
-    if ctx.version < (1, 25) and "" not in suffixes:
-        raise asked_at(ctx, "").missing("resources")
-    policy = ctx.request.get("group_policy")
-    if policy is not None:
-        Enum("none", "isolate").read(policy, asked_at(ctx, "group_policy"))
-    groups = {suffix: asked(ctx, suffix) for suffix in suffixes}
+    suffixes = _schema(ctx)
+    required, forbidden = _root_traits(ctx)
     subtrees = _subtrees(ctx)
+    groups = {suffix: asked(ctx, suffix) for suffix in suffixes}
     if ctx.version >= (1, 36):
         _check_subtrees(groups, frozenset().union(*subtrees))
     else:
         _check_orphans(groups)
-    check_names(ctx.tx, groups.values())
+    policy = ctx.request.get("group_policy")
     if policy is None and len([suffix for suffix in groups if suffix]) > 1:
         raise BadRequest(
             'The "group_policy" parameter is required when specifying more than one'
             ' "resources{N}" parameter.'
         )
-    required, forbidden = _root_traits(ctx)
+    check_names(ctx.tx, groups.values())
+    check_traits(ctx.tx, required | forbidden)
     return Wish(groups, policy == "isolate", required, forbidden, subtrees, ctx.version >= (1, 29))
 
 
@@ -149,7 +160,6 @@ def _root_traits(ctx: Context) -> tuple[frozenset[str], frozenset[str]]:
         return frozenset(), frozenset()
     sets, forbidden = trait_sets(values[0], "root_required", any_of=False, negative=True)
     required = frozenset[str]().union(*sets)
-    check_traits(ctx.tx, required | forbidden)
     if clash := sorted(required & forbidden):
         raise BadRequest(
             "Conflicting required and forbidden traits found in root_required:"

@@ -9,7 +9,7 @@ from ..wire.route import Route
 from . import provide
 from .answer import answer, empty
 from .body import NEW_STOCK, ONE_STOCK, STOCKS
-from .names import check_classes
+from .names import check_classes, unknown_classes
 from .place import read
 from .providers import CONCURRENT, expect, provider, step
 from .rows import Inventory, Provider
@@ -105,6 +105,8 @@ def _update(ctx: Context) -> Response:
     stock = stock_of(ctx, row.id, name, body)
     found = ctx.tx.get(Inventory, row.id, name)
     if found is None:
+        if unknown_classes(ctx.tx, [name]):
+            raise NotFound(f"No such resource class {name[:80]}.")
         raise BadRequest(
             f"No inventory record with resource class {name[:80]} for resource provider {row.id}:"
             " POST makes one."

@@ -123,7 +123,7 @@ def _list(ctx: Context) -> Response:
     what = asked(ctx)
     check_names(ctx.tx, [what])
     where = conditions(what)
-    if (name := ctx.request.get("name")) is not None:
+    if name := ctx.request.get("name"):  # an empty one asks for nothing
         where.append(Provider.name == name)
     if (uuid := ctx.request.get("uuid")) is not None:
         where.append(Provider.id == UUID.parse(uuid, asked_at(ctx, "uuid")))

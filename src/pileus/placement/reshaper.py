@@ -36,8 +36,9 @@ def _reshape(ctx: Context) -> Response:
                 kind="placement.resource_provider.not_found",
             )
         expect(row, wanted["resource_provider_generation"])
-        check_classes(ctx.tx, wanted["inventories"])
         rows[id] = row
+    names = {name for wanted in body["inventories"].values() for name in wanted["inventories"]}
+    check_classes(ctx.tx, names)
     for id, row in rows.items():
         if body["inventories"][id]["inventories"]:
             step(ctx.tx, row)

@@ -89,19 +89,19 @@ def _provider_list(ctx: Context) -> Response:
 
 
 def _provider_put(ctx: Context) -> Response:
-    row = provider(ctx)
     body = read(ctx, PROVIDER_TRAITS)
+    row = provider(ctx)
     expect(row, body["resource_provider_generation"])
     check_traits(ctx.tx, body["traits"])
-    set_traits(ctx.tx, row.id, set(body["traits"]))
-    step(ctx.tx, row)
+    if set_traits(ctx.tx, row.id, set(body["traits"])):
+        step(ctx.tx, row)
     return _of_provider(ctx, row)
 
 
 def _provider_clear(ctx: Context) -> Response:
     row = provider(ctx)
-    set_traits(ctx.tx, row.id, set())
-    step(ctx.tx, row)
+    if set_traits(ctx.tx, row.id, set()):
+        step(ctx.tx, row)
     return empty(ctx)
 
 

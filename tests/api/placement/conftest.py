@@ -91,9 +91,11 @@ class Api:
         stocks = {n: s if isinstance(s, dict) else {"total": s} for n, s in (stock or {}).items()}
         full = {"resource_provider_generation": 0, "inventories": stocks}
         self.put(f"{here}/inventories", full)
-        self.put(f"{here}/traits", {"resource_provider_generation": 1, "traits": list(traits)})
-        groups = {"resource_provider_generation": 2, "aggregates": list(aggregates)}
-        self.put(f"{here}/aggregates", groups)
+        if traits:
+            self.put(f"{here}/traits", {"resource_provider_generation": 1, "traits": list(traits)})
+        groups: dict[str, Any] = {"aggregates": list(aggregates)}
+        for generation in [2] if traits else [1, 2]:  # every provider begins at 3
+            self.put(f"{here}/aggregates", groups | {"resource_provider_generation": generation})
         return uuid
 
     def allocate(

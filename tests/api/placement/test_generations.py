@@ -40,6 +40,31 @@ def test_a_delete_of_allocations_is_no_step(api: Api) -> None:
     assert generation(api, one) == before
 
 
+def test_a_provider_that_is_left_for_another_makes_no_step(api: Api) -> None:
+    one, two = api.provider(1, {"VCPU": 9}), api.provider(2, {"VCPU": 9})
+    api.allocate(1, {one: {"VCPU": 2}})
+    before = generation(api, one), generation(api, two)
+
+    assert api.allocate(1, {two: {"VCPU": 2}}, generation=1).status_code == 204
+    left = generation(api, one), generation(api, two)
+    assert api.allocate(1, {}, generation=2).status_code == 204
+
+    assert left == (before[0], before[1] + 1)
+    assert generation(api, two) == before[1] + 2
+
+
+def test_traits_that_stay_as_they_are_make_no_step(api: Api) -> None:
+    one = api.provider(1, traits=("COMPUTE_NODE",))
+    body = {"resource_provider_generation": 3, "traits": ["COMPUTE_NODE"]}
+
+    same = api.put(f"/resource_providers/{one}/traits", body)
+    body["traits"] = []
+    changed = api.put(f"/resource_providers/{one}/traits", body)
+
+    assert same.json()["resource_provider_generation"] == 3
+    assert changed.json()["resource_provider_generation"] == 4
+
+
 def test_a_reshape_is_a_step_before_and_after_its_allocations(api: Api) -> None:
     one = api.provider(1, {"VCPU": 9})
     for n in (1, 2):

@@ -81,11 +81,24 @@ HOLD = f"/allocations/{consumer(2)}"
         ("PUT", HOLD, shares(ROOT, {"VCPU": 2**31}), 400, PLAIN),
         ("POST", f"{AT}/inventories", {"resource_class": "PGPU", "total": -1}, 400, PLAIN),
         ("POST", f"{AT}/inventories", {"resource_class": "PGPU", "total": 1.5}, 400, PLAIN),
-        ("PUT", f"{AT}/inventories/VCPU", stock(4, {}), 400, PLAIN),
+        (
+            "PUT",
+            f"{AT}/inventories/CUSTOM_NO",
+            {"resource_provider_generation": 4, "total": 1},
+            404,
+            PLAIN,
+        ),
         ("GET", "/allocation_candidates?resources=VCPU:-1", None, 400, PLAIN),
         ("GET", "/allocation_candidates?resources=VCPU:1.5", None, 400, PLAIN),
         ("GET", "/allocation_candidates?resources=VCPU:1:2", None, 400, PLAIN),
         ("GET", f"/allocation_candidates?resources=VCPU:{'9' * 5000}", None, 400, PLAIN),
+        (
+            "POST",
+            f"{AT}/inventories",
+            {"resource_class": "PGPU", "total": 1, "allocation_ratio": "2"},
+            400,
+            PLAIN,
+        ),
         # Trees that are none.
         ("PUT", AT, {"name": "a", "parent_provider_uuid": CHILD}, 400, PLAIN),
         ("PUT", AT, {"name": "a", "parent_provider_uuid": ROOT}, 400, PLAIN),
@@ -115,6 +128,7 @@ HOLD = f"/allocations/{consumer(2)}"
             CONCURRENT,
         ),
         ("PUT", HOLD, shares(ROOT, {"VCPU": 1}, 1), 409, CONCURRENT),
+        ("PUT", HOLD, shares(NOWHERE, {"CUSTOM_NO": 1}, 1), 409, CONCURRENT),
         ("PUT", f"/allocations/{consumer(1)}", shares(ROOT, {"VCPU": 1}), 409, CONCURRENT),
         # What is not there, what is in use, what is there already.
         ("PUT", HOLD, shares(NOWHERE, {"VCPU": 1}), 400, PLAIN),

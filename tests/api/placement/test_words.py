@@ -96,6 +96,14 @@ def test_a_question_about_candidates_that_makes_no_sense(
     assert words in detail(answer)
 
 
+def test_an_empty_name_asks_for_nothing(api: Api) -> None:
+    one = api.provider(1)
+
+    found = api.get("/resource_providers?name=")["resource_providers"]
+
+    assert [provider["uuid"] for provider in found] == [one]
+
+
 def test_an_amount_may_have_spaces_around_it(api: Api) -> None:
     one = api.provider(1, {"VCPU": 4})
 

@@ -60,9 +60,12 @@ def mirror(cloud: Cloud, projects: dict[str, str]) -> None:
     for one in _parents_first(here.get("/resource_providers")["resource_providers"]):
         keys = ("name", "uuid", "parent_provider_uuid")
         cloud.placement("POST", "/resource_providers", {key: one[key] for key in keys})
-        for what in ("inventories", "traits", "aggregates"):
+        path = f"/resource_providers/{one['uuid']}"
+        # In 1.18 a change of aggregates is no step of the generation, as in the fixtures.
+        aggregates = here.provider(one["uuid"], "aggregates")["aggregates"]
+        cloud.placement("PUT", f"{path}/aggregates", aggregates, "1.18")
+        for what in ("inventories", "traits"):
             found = here.provider(one["uuid"], what)
-            path = f"/resource_providers/{one['uuid']}"
             if found[what]:
                 found["resource_provider_generation"] = cloud.get(path)["generation"]
                 cloud.placement("PUT", f"{path}/{what}", found)
@@ -82,8 +85,8 @@ def _age(cloud: Cloud, uuid: str, wanted: int) -> None:
     """Bring a provider to the generation that the tests expect of it."""
     path = f"/resource_providers/{uuid}"
     while (generation := cloud.get(path)["generation"]) < wanted:
-        body = cloud.get(f"{path}/traits") | {"resource_provider_generation": generation}
-        cloud.placement("PUT", f"{path}/traits", body)
+        body = cloud.get(f"{path}/aggregates") | {"resource_provider_generation": generation}
+        cloud.placement("PUT", f"{path}/aggregates", body)
     if generation > wanted:
         print(f"{uuid} is at generation {generation} already, not {wanted}")
 

@@ -64,7 +64,8 @@ class Number(Float):
 NAME = Text(255, 1, "[A-Z0-9_]+")
 UUID = Dashed()
 _OWNER = Text(255, 1)
-_RESOURCES = MapOf(NAME, Int(1, MOST), 1)
+# More than any inventory has is for the claim to refuse.
+_RESOURCES = MapOf(NAME, Int(1, 2**53), 1)
 _STOCK: dict[str, Field | Type[Any]] = {
     "total": Field(Int(1, MOST), required=True),
     "reserved": Int(0, MOST),

@@ -12,7 +12,7 @@ from .answer import answer
 from .names import check_traits
 from .picture import Picture
 from .place import asked_at
-from .query import BAD_VALUE, Asked, asked, check_names, trait_sets
+from .query import BAD_VALUE, Asked, asked, check_clash, check_names, trait_sets
 from .search import Found, Wish, search
 
 _PLAIN = {"limit": (1, 16), "group_policy": (1, 25), "root_required": (1, 35)}
@@ -83,6 +83,7 @@ def _wish(ctx: Context) -> Wish:
         _check_subtrees(groups, frozenset().union(*subtrees))
     else:
         _check_orphans(groups)
+    check_clash(groups)
     policy = ctx.request.get("group_policy")
     if policy is None and len([suffix for suffix in groups if suffix]) > 1:
         raise BadRequest(

@@ -1,7 +1,7 @@
 """What the query parameters of providers and candidates ask for."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..core.db import Tx
@@ -56,6 +56,21 @@ def asked(ctx: Context, suffix: str = "") -> Asked:
         outside,
         _tree(tree) if tree is not None else "",
     )
+
+
+def check_clash(groups: Mapping[str, Asked]) -> None:
+    """Raises BadRequest when a group, by suffix, requires a trait that it forbids."""
+    clashes = [
+        f"required{suffix}: ({', '.join(sorted(options))})"
+        for suffix, group in sorted(groups.items())
+        for options in group.required
+        if options <= group.forbidden
+    ]
+    if clashes:
+        raise BadRequest(
+            "Conflicting required and forbidden traits found in the following traits keys:"
+            f" {', '.join(clashes)}."
+        )
 
 
 def check_names(tx: Tx, groups: Iterable[Asked]) -> None:
@@ -139,12 +154,6 @@ def _traits(ctx: Context, name: str) -> tuple[tuple[frozenset[str], ...], frozen
         more, less = trait_sets(text, name, ctx.version >= (1, 39), ctx.version >= (1, 22))
         required += more
         forbidden |= less
-    clash = sorted(t for group in required if group <= forbidden for t in group)
-    if clash:
-        raise BadRequest(
-            "Conflicting required and forbidden traits found in the following traits keys:"
-            f" {name}: ({', '.join(clash)})."
-        )
     return tuple(required), frozenset(forbidden)
 
 

@@ -62,6 +62,7 @@ SERVICE = Service(
         malformed="Invalid microversion: invalid version string: {0}",
         outside="Invalid microversion: Unacceptable version header: {0}; {1} to {2} are possible.",
     ),
+    strict_slash=True,
     admit=admit,
     clash=providers.CONCURRENT,
 )

@@ -78,7 +78,8 @@ HOLD = f"/allocations/{consumer(2)}"
         ("PUT", HOLD, shares(ROOT, {"VCPU": 0}), 400, PLAIN),
         ("PUT", HOLD, shares(ROOT, {"VCPU": 1.5}), 400, PLAIN),
         ("PUT", HOLD, shares(ROOT, {"VCPU": True}), 400, PLAIN),
-        ("PUT", HOLD, shares(ROOT, {"VCPU": 2**31}), 400, PLAIN),
+        ("PUT", HOLD, shares(ROOT, {"VCPU": 2**63}), 400, PLAIN),
+        ("PUT", HOLD, shares(ROOT, {"VCPU": 2**53}), 409, PLAIN),
         ("POST", f"{AT}/inventories", {"resource_class": "PGPU", "total": -1}, 400, PLAIN),
         ("POST", f"{AT}/inventories", {"resource_class": "PGPU", "total": 1.5}, 400, PLAIN),
         (

@@ -78,6 +78,8 @@ def test_an_allocation_that_does_not_validate(api: Api, change: dict[str, Any], 
         ("1.39", "resources=VCPU:1&limit=0", "'0' does not match '^[1-9][0-9]*$'"),
         ("1.39", "resources=VCPU:1&group_policy=x", "Invalid query string parameters: 'x'"),
         ("1.39", "resources=", "Got: empty string."),
+        ("1.39", "resources=VCPU:1&required=A,!A", "following traits keys: required: (A)"),
+        ("1.39", "resources=VCPU:1&required1=A,!A", "Resourceless suffixed group"),
         ("1.39", "resources=VCPU:x", "Requested resource VCPU expected positive integer amount."),
         ("1.39", "resources=VCPU:0", "Requested resource VCPU requires amount >= 1."),
         ("1.21", "resources=VCPU:1&required=!A", "of the form: HW_CPU_X86_VMX,CUSTOM_MAGIC."),
@@ -160,9 +162,10 @@ def test_a_version_out_of_range_and_one_that_is_none(api: Api) -> None:
 
 def test_what_is_no_path_and_what_is_no_method(api: Api) -> None:
     nowhere = api.call("GET", "/cows")
+    nameless = api.call("GET", "/resource_classes/")
     never = api.call("DELETE", "/resource_providers")
 
-    assert nowhere.status_code == 404
+    assert (nowhere.status_code, nameless.status_code) == (404, 404)
     assert nowhere.json()["errors"][0]["code"] == "placement.undefined_code"
     assert nowhere.headers["Vary"] == "openstack-api-version"
     assert "The method DELETE is not allowed for this resource." in detail(never, 405)

@@ -37,10 +37,10 @@ class Original:
         app = deploy.loadapp(upstream.CONF)
         transport = httpx.WSGITransport(app=app)
         headers = {"x-auth-token": "admin", "openstack-api-version": "placement latest"}
-        self._http = httpx.Client(transport=transport, base_url="http://p", headers=headers)
+        self.http = httpx.Client(transport=transport, base_url="http://p", headers=headers)
 
     def get(self, path: str) -> Any:
-        answer = self._http.get(path)
+        answer = self.http.get(path)
         answer.raise_for_status()
         return answer.json()
 

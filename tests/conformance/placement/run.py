@@ -1,6 +1,7 @@
-"""Upstream's suites of placement against a simulated cloud that is started for them.
+"""Upstream's suites of placement against a simulated cloud that is started for them, and random
+requests to both placements.
 
-    python run.py PYTHON [gabbi|osc|tempest …]
+    python run.py PYTHON [gabbi|osc|tempest|differ …]
 
 PYTHON: that of an environment with requirements/conformance.txt. Their text comes with their
 packages. Prints what passed, failed and was skipped, and fails where a test fails that `known.txt`
@@ -83,8 +84,8 @@ def ran(suite: str, python: Path, state: Path) -> dict[str, Any]:
         with cloud(state, policy) as at:
             if suite == "gabbi":
                 found = told(python, "gabbits.py", *at, policy)
-            elif suite == "osc":
-                found = told(python, "osc.py", *at)
+            elif suite in ("osc", "differ"):
+                found = told(python, f"{suite}.py", *at)
             else:
                 found = told(python, "tempests.py", *at, str(state / "tempest"))
         total = {key: total[key] + found[key] for key in total}
@@ -95,7 +96,7 @@ def main(python: str, *suites: str) -> None:
     lines = (HERE / "known.txt").read_text().splitlines()
     known = {line for line in lines if line and not line.startswith("#")}
     news = []
-    for suite in suites or ("gabbi", "osc", "tempest"):
+    for suite in suites or ("gabbi", "osc", "tempest", "differ"):
         with tempfile.TemporaryDirectory() as folder:
             # Not `resolve`: the interpreter of an environment is a link out of it.
             found = ran(suite, Path(python).absolute(), Path(folder) / "state")

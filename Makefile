@@ -69,8 +69,8 @@ test-real: host ping ## The tests of the real drivers (root)
 hosts: host ping ## Three hosts in namespaces: guests across them, moves, kills, cuts (root, ten minutes)
 	PILEUS_HOSTS=full $(BIN)/python -m pytest tests/hosts tests/drivers/test_live_contract.py --durations=5
 
-faults: env ## Crash every flow at every line (the whole campaign)
-	PILEUS_FAULTS=full $(BIN)/python -m pytest tests/flows -s -o timeout=1800
+faults: env ## Crash every flow at every line, kill a real process at every step (an hour)
+	PILEUS_FAULTS=full $(BIN)/python -m pytest tests/flows tests/killed -s -o timeout=3600
 
 campaign: env ## 20 clients and 100,000 calls while everything breaks (CAMPAIGN_SEED= repeats one)
 	CAMPAIGN=full $(BIN)/python -m pytest tests/campaign -s -o timeout=10000

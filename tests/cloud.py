@@ -22,6 +22,7 @@ from pileus.hosts import Timing
 from pileus.machine import Machine, simulated
 from pileus.network import pending
 
+from .login import login
 from .wait import until
 
 WAIT = 60.0
@@ -102,16 +103,7 @@ class Cloud:
 
     def token(self, user: str, password: str, project: str) -> httpx.Response:
         """The answer to a login by password."""
-        domain = {"id": "default"}
-        body = {
-            "auth": {
-                "identity": {
-                    "methods": ["password"],
-                    "password": {"user": {"name": user, "domain": domain, "password": password}},
-                },
-                "scope": {"project": {"name": project, "domain": domain}},
-            }
-        }
+        body = login(user, password, project)
         return httpx.post(f"{self.base}/identity/v3/auth/tokens", json=body, timeout=WAIT)
 
     def client(self, user: str, password: str, project: str) -> Client:

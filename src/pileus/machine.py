@@ -4,9 +4,10 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import agent, compute, image
-from .compute.driver import ComputeDriver, DiskCopies, DiskMoves, HandOver
+from .compute.driver import ComputeDriver, DiskCopies, DiskMoves, HandOver, ImageFiles
 from .config import Config
 from .core.backend import Broken, Busy, Refused
 from .core.db import Database
@@ -16,6 +17,9 @@ from .host.chassis import LOOPBACK, Chassis, Tls
 from .host.ovn import Ovn
 from .host.place import Place
 from .network.driver import HostNetwork, NetworkDriver
+
+if TYPE_CHECKING:
+    from .compute.drivers.libvirt import LibvirtCompute
 
 
 class Upstairs:
@@ -72,19 +76,27 @@ class Upstairs:
         return compute.metadata_answer(self._parts, network_id, caller, method, path, headers)
 
 
-@dataclass(frozen=True)
-class Machine:
-    """The drivers of one host, and the cloud-wide network driver."""
+@dataclass(frozen=True, kw_only=True)
+class HostMachine:
+    """The drivers of a host that has joined: its network is ruled from the control plane."""
 
     compute: ComputeDriver
     copies: DiskCopies
     moves: DiskMoves
     hand_over: HandOver | None
-    network: NetworkDriver
     host_network: HostNetwork
-    upstairs: Upstairs = field(default_factory=Upstairs)
     # Starts again what of this host's daemons has died; does nothing while all of them live.
     mend: Callable[[], None] = lambda: None
+    # Takes the network from the southbound database at this address.
+    follow: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine(HostMachine):
+    """The drivers of the control plane's own host, and the cloud-wide network driver."""
+
+    network: NetworkDriver
+    upstairs: Upstairs = field(default_factory=Upstairs)
     fabric: Ovn | None = None  # OVN's databases, where they are on this host
 
 
@@ -118,20 +130,6 @@ def simulated(config: Config) -> Machine:
     )
 
 
-@dataclass(frozen=True)
-class HostMachine:
-    """The drivers of a host that has joined: its network is ruled from the control plane."""
-
-    compute: ComputeDriver
-    copies: DiskCopies
-    moves: DiskMoves
-    hand_over: HandOver | None
-    host_network: HostNetwork
-    mend: Callable[[], None] = lambda: None  # as a Machine's
-    # Takes the network from the southbound database at this address.
-    follow: Callable[[str], None] = lambda _: None
-
-
 def simulated_host(
     name: str, upstairs: agent.Upstairs, file: Path | None, vcpus: int = 64, memory_gb: int = 256
 ) -> HostMachine:
@@ -152,49 +150,27 @@ def simulated_host(
 
 
 def real(config: Config) -> Machine:
-    """Drivers for libvirt and OVN, whose daemons are started where they do not run."""
-    from .compute.drivers.connection import look_at_emulators
-    from .compute.drivers.libvirt import LibvirtCompute
-    from .host import accelerator
-    from .host.images import tiny
-    from .host.images.cache import default_cache
-    from .host.libvirtd import Libvirtd
+    """Drivers for libvirt and OVN, whose daemons are started where they do not run.
+
+    Raises HostError.
+    """
     from .network.drivers.ovn import OvnNetwork
     from .network.drivers.ovs import OvsHostNetwork
 
-    guests = Libvirtd(config.state)
-    guests.start()
     prefix = ipaddress.ip_network(config.external_cidr).prefixlen
     external = f"{config.external_gateway}/{prefix}"
     encap = config.tunnel_address or LOOPBACK
     fabric = Ovn(config.state, config.host, external, encap_ip=encap)
-    fabric.start()
-    userspace = fabric.datapath == "netdev"
-    verdict = accelerator.verdict(config.state, lambda: tiny.build(default_cache()))
-    look_at_emulators(guests.uri)
     upstairs = Upstairs()
-
-    def mend() -> None:
-        guests.start()
-        if not fabric.running():
-            fabric.start()
-
-    driver = LibvirtCompute(
-        guests.uri,
-        config.state / "instances",
-        upstairs,
-        verdict.accelerator,
-        userspace,
-        config.host,
-    )
+    guests, mend = _libvirt(config.state, config.host, upstairs, fabric)
     return Machine(
-        compute=driver,
-        copies=driver,
-        moves=driver,
-        hand_over=driver.live,
+        compute=guests,
+        copies=guests,
+        moves=guests,
+        hand_over=guests.live,
         network=OvnNetwork(fabric.northbound, fabric.southbound),
         host_network=OvsHostNetwork(
-            fabric.switch_remote, fabric.integration, upstairs.metadata, userspace
+            fabric.switch.remote, fabric.integration, upstairs.metadata, _userspace(fabric)
         ),
         upstairs=upstairs,
         mend=mend,
@@ -207,20 +183,38 @@ def real_host(identity: agent.Identity, upstairs: agent.Upstairs) -> HostMachine
 
     Raises HostError.
     """
+    from .network.drivers.ovs import OvsHostNetwork
+
+    fabric = chassis(identity)
+    guests, mend = _libvirt(identity.state, identity.name, upstairs, fabric)
+    return HostMachine(
+        compute=guests,
+        copies=guests,
+        moves=guests,
+        hand_over=guests.live,
+        host_network=OvsHostNetwork(
+            fabric.switch.remote, fabric.integration, upstairs.metadata, _userspace(fabric)
+        ),
+        mend=mend,
+        follow=fabric.follow,
+    )
+
+
+def _libvirt(
+    state: Path, host: str, images: ImageFiles, fabric: Ovn | Chassis
+) -> "tuple[LibvirtCompute, Callable[[], None]]":
+    """Start libvirt and the network; the driver, and what starts both again."""
     from .compute.drivers.connection import look_at_emulators
     from .compute.drivers.libvirt import LibvirtCompute
     from .host import accelerator
     from .host.images import tiny
     from .host.images.cache import default_cache
     from .host.libvirtd import Libvirtd
-    from .network.drivers.ovs import OvsHostNetwork
 
-    guests = Libvirtd(identity.state)
+    guests = Libvirtd(state)
     guests.start()
-    fabric = chassis(identity)
     fabric.start()
-    userspace = fabric.switch.datapath == "netdev"
-    verdict = accelerator.verdict(identity.state, lambda: tiny.build(default_cache()))
+    verdict = accelerator.verdict(state, lambda: tiny.build(default_cache()))
     look_at_emulators(guests.uri)
 
     def mend() -> None:
@@ -230,23 +224,17 @@ def real_host(identity: agent.Identity, upstairs: agent.Upstairs) -> HostMachine
 
     driver = LibvirtCompute(
         guests.uri,
-        identity.state / "instances",
-        upstairs,
+        state / "instances",
+        images,
         verdict.accelerator,
-        userspace,
-        identity.name,
+        _userspace(fabric),
+        host,
     )
-    return HostMachine(
-        compute=driver,
-        copies=driver,
-        moves=driver,
-        hand_over=driver.live,
-        host_network=OvsHostNetwork(
-            fabric.switch.remote, fabric.integration, upstairs.metadata, userspace
-        ),
-        mend=mend,
-        follow=fabric.follow,
-    )
+    return driver, mend
+
+
+def _userspace(fabric: Ovn | Chassis) -> bool:
+    return fabric.switch.datapath == "netdev"
 
 
 def chassis(identity: agent.Identity) -> Chassis:

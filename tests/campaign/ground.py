@@ -16,6 +16,7 @@ from pileus.sim import Plan
 from pileus.sim.fleet import Fleet
 
 from ..agent.fleet import Relay
+from ..login import login
 from ..ports import free_port
 from ..wait import until
 from .client import FLAVORS, Client
@@ -98,11 +99,7 @@ class Ground:
 
     def login(self, wire: Wire, user: str, project: str) -> str:
         """Give the wire a token; the project's id."""
-        domain = {"id": "default"}
-        who = {"name": user, "domain": domain, "password": PASSWORD}
-        scope = {"project": {"name": project, "domain": domain}}
-        identity = {"methods": ["password"], "password": {"user": who}}
-        body = {"auth": {"identity": identity, "scope": scope}}
+        body = login(user, PASSWORD, project)
         _, found, headers = wire.surely("POST", "/identity/v3/auth/tokens", body)
         wire.token = headers["x-subject-token"]
         return str(found["token"]["project"]["id"])

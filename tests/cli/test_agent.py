@@ -18,6 +18,7 @@ from pileus.core.ids import derived
 from pileus.first_image import NAME
 
 from .. import wait
+from ..login import login
 from ..ports import free_port
 
 PILEUS = [sys.executable, "-m", "pileus.cli"]
@@ -89,12 +90,9 @@ class Cloud:
 
     def _login(self) -> None:
         auth = yaml.safe_load(self.clouds.read_text())["clouds"]["pileus"]["auth"]
-        user = {"name": "admin", "domain": {"name": "Default"}, "password": auth["password"]}
-        scope = {"project": {"name": "admin", "domain": {"name": "Default"}}}
-        identity = {"methods": ["password"], "password": {"user": user}}
         request = urllib.request.Request(
             f"{auth['auth_url']}/v3/auth/tokens",
-            json.dumps({"auth": {"identity": identity, "scope": scope}}).encode(),
+            json.dumps(login("admin", auth["password"])).encode(),
             {"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:

@@ -18,6 +18,7 @@ import yaml
 
 from pileus import logs
 
+from ..login import login
 from ..ports import free_port
 
 PILEUS = [sys.executable, "-m", "pileus.cli"]
@@ -62,12 +63,9 @@ class Machine:
     def login(self) -> dict[str, object]:
         """The admin's token body, with the password of the clouds file."""
         auth = yaml.safe_load(self.clouds.read_text())["clouds"]["pileus"]["auth"]
-        user = {"name": "admin", "domain": {"name": "Default"}, "password": auth["password"]}
-        scope = {"project": {"name": "admin", "domain": {"name": "Default"}}}
-        identity = {"methods": ["password"], "password": {"user": user}}
         request = urllib.request.Request(
             f"{auth['auth_url']}/v3/auth/tokens",
-            json.dumps({"auth": {"identity": identity, "scope": scope}}).encode(),
+            json.dumps(login("admin", auth["password"])).encode(),
             {"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ..login import login
 from . import next_version
 from .test_commands import Machine
 
@@ -99,12 +100,8 @@ class Load:
 
 
 def client(base: str, password: str) -> httpx.Client:
-    domain = {"id": "default"}
-    user = {"name": "admin", "domain": domain, "password": password}
-    scope = {"project": {"name": "admin", "domain": domain}}
-    identity = {"methods": ["password"], "password": {"user": user}}
     url = f"{base}/identity/v3/auth/tokens"
-    answer = httpx.post(url, json={"auth": {"identity": identity, "scope": scope}}, timeout=60)
+    answer = httpx.post(url, json=login("admin", password), timeout=60)
     headers = {"X-Auth-Token": answer.headers["X-Subject-Token"]}
     return httpx.Client(base_url=base, headers=headers | _HEADERS, timeout=60)
 

@@ -16,6 +16,7 @@ import httpx
 
 from pileus.pidfile import running
 
+from ..login import login
 from ..ports import free_port
 from ..wait import until
 
@@ -118,14 +119,7 @@ class Fleet:
         self.token, self.project = self._login()
 
     def _login(self) -> tuple[str, str]:
-        domain = {"id": "default"}
-        user = {"name": "admin", "domain": domain, "password": self.config["admin_password"]}
-        body = {
-            "auth": {
-                "identity": {"methods": ["password"], "password": {"user": user}},
-                "scope": {"project": {"name": "admin", "domain": domain}},
-            }
-        }
+        body = login("admin", self.config["admin_password"])
         url = f"{self.processes[0].base}/identity/v3/auth/tokens"
         answer = httpx.post(url, json=body, timeout=WAIT)
         assert answer.status_code == 201, answer.text

@@ -107,7 +107,7 @@ class Node:
         )
         self.network = OvnNetwork(self.ovn.northbound, self.ovn.southbound)
         self.host_network = OvsHostNetwork(
-            self.ovn.switch_remote, self.ovn.integration, self._answer, userspace
+            self.ovn.switch.remote, self.ovn.integration, self._answer, userspace
         )
         self.network.apply([Change((kind, it.id), 1, it) for kind, it in _TOPOLOGY])
         self.guests = GuestHandler(

@@ -4,6 +4,8 @@ import json
 import socket
 from types import TracebackType
 
+from ..login import by_password
+
 
 class Raw:
     """One connection to a cloud."""
@@ -55,9 +57,7 @@ class Raw:
 
 def login(name: str) -> bytes:
     """A login by an unknown user, as the bytes of a request."""
-    user = {"name": name, "domain": {"id": "default"}, "password": "x"}
-    auth = {"identity": {"methods": ["password"], "password": {"user": user}}}
-    body = json.dumps({"auth": auth}).encode()
+    body = json.dumps({"auth": {"identity": by_password(name, "x")}}).encode()
     return (
         b"POST /identity/v3/auth/tokens HTTP/1.1\r\nHost: x\r\n"
         b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)

@@ -14,6 +14,7 @@ import libvirt
 from pileus.host.libvirtd import Libvirtd
 from pileus.host.place import Place
 
+from ..login import login
 from ..wait import until
 from .machines import Host, Machines
 
@@ -70,10 +71,7 @@ class Site:
 
     def log_in(self) -> None:
         """Get a token of the admin."""
-        user = {"name": "admin", "domain": {"id": "default"}, "password": "secret"}
-        scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
-        identity = {"methods": ["password"], "password": {"user": user}}
-        body = {"auth": {"identity": identity, "scope": scope}}
+        body = login("admin", "secret")
         answer = httpx.post(f"{self.url}/identity/v3/auth/tokens", json=body, timeout=WAIT)
         self._headers = {
             "X-Auth-Token": answer.headers["X-Subject-Token"],

@@ -15,6 +15,7 @@ from pileus.host.libvirtd import Libvirtd
 from pileus.host.place import Place
 
 from .. import wait
+from ..login import login
 from ..ports import free_port
 
 PILEUS = [sys.executable, "-m", "pileus.cli"]
@@ -81,10 +82,7 @@ class RealCloud:
         """A client of the admin, at the compute API."""
         if self._client is None:
             auth = yaml.safe_load(self.clouds.read_text())["clouds"]["real"]["auth"]
-            user = {"name": "admin", "domain": {"id": "default"}, "password": auth["password"]}
-            scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
-            identity = {"methods": ["password"], "password": {"user": user}}
-            body = {"auth": {"identity": identity, "scope": scope}}
+            body = login("admin", auth["password"])
             answer = httpx.post(f"{auth['auth_url']}/v3/auth/tokens", json=body, timeout=WAIT)
             headers = {
                 "X-Auth-Token": answer.headers["X-Subject-Token"],

@@ -75,11 +75,6 @@ class Ovn:
         return f"unix:{self._run / 'sb.sock'}"
 
     @property
-    def switch_remote(self) -> str:
-        """The address of the switch's database."""
-        return self.switch.remote
-
-    @property
     def integration(self) -> str:
         """The bridge into which guests' taps are plugged."""
         return self.chassis.integration

@@ -149,9 +149,10 @@ class NetworkDriver(Protocol):
         ...
 
     def on_change(self, callback: Callable[[], None]) -> None:
-        """Call back, from a thread of the driver, when `ports_up` or `revisions` may differ.
+        """Call this, from a thread of the driver, when `ports_up` or `revisions` may differ.
 
-        The callback must return at once and not call the driver: it is there to wake a loop.
+        It takes the place of the callback before it, whose process has ended or been reset. It must
+        return at once and not call the driver: it is there to wake a loop.
         """
         ...
 

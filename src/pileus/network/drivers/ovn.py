@@ -1,6 +1,5 @@
 """The network driver for OVN: things become rows of its northbound database, by difference."""
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
@@ -41,8 +40,7 @@ class OvnNetwork:
     name = "ovn"
 
     def __init__(self, nb: str, sb: str, timeout: float = 20) -> None:
-        self._callbacks: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
+        self._callback: Callable[[], None] = lambda: None
         self._south = Southbound(sb, self._changed, timeout)
         try:
             self._north = Northbound(nb, self._changed, timeout)
@@ -106,15 +104,11 @@ class OvnNetwork:
         return {port: host for port, host in hosts.items() if host is not None}
 
     def on_change(self, callback: Callable[[], None]) -> None:
-        """Call back from a connection's thread when a port's state or the set of hosts changes."""
-        with self._lock:
-            self._callbacks.append(callback)
+        """Call this from a connection's thread when a port's state or the set of hosts changes."""
+        self._callback = callback
 
     def _changed(self) -> None:
-        with self._lock:
-            callbacks = list(self._callbacks)
-        for callback in callbacks:
-            callback()
+        self._callback()
 
     def close(self) -> None:
         """End both connections."""

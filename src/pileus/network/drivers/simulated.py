@@ -59,7 +59,7 @@ class SimulatedNetwork:
         self._changes = 0  # how often `_up` has changed
         self._moved: dict[str, int] = {}  # port → the change that was its last, the newest last
         self._forgotten = 0  # the newest change that is not in `_moved` any more
-        self._callbacks: list[Callable[[], None]] = []
+        self._callback: Callable[[], None] = lambda: None
 
     def revisions(self) -> Mapping[Key, int]:
         """What stands there, and at which revision."""
@@ -93,7 +93,7 @@ class SimulatedNetwork:
                 self._catch_up()
             changed = was != self._changes
         if changed:
-            self._tell()
+            self._callback()
 
     def _check(self, port: SwitchPort, last: Mapping[Key, Change]) -> None:
         key: Key = ("switch", port.network_id)
@@ -151,7 +151,7 @@ class SimulatedNetwork:
                 self._catch_up()
             changed = was != self._changes
         if changed:
-            self._tell()
+            self._callback()
 
     def look(self) -> None:
         """Another process may have plugged something: call back when `ports_up` differs."""
@@ -160,7 +160,7 @@ class SimulatedNetwork:
             self._catch_up()
             changed = was != self._changes
         if changed:
-            self._tell()
+            self._callback()
 
     def _catch_up(self) -> None:
         for entry in self._journal.news() if self._journal is not None else ():
@@ -207,15 +207,8 @@ class SimulatedNetwork:
             return {port: self._up[port] for port in port_ids if port in self._up}
 
     def on_change(self, callback: Callable[[], None]) -> None:
-        """Call back, from the thread that made the change, when `ports_up` differs."""
-        with self._lock:
-            self._callbacks.append(callback)
-
-    def _tell(self) -> None:
-        with self._lock:
-            callbacks = list(self._callbacks)
-        for callback in callbacks:
-            callback()
+        """Call this, from the thread that made the change, when `ports_up` differs."""
+        self._callback = callback
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -114,7 +114,7 @@ def set_shares(
         if ctx.version >= (1, 28):
             _expect(id, consumer, body["consumer_generation"])
         kinds[id] = body.get("consumer_type", consumer.consumer_type if consumer else DEFAULT_TYPE)
-        held[id] = held_by(tx, id)
+        held[id] = held_by(tx, id) if consumer else {}
     _check(tx, shares)
     with whole(tx):
         for id in sorted(wanted):

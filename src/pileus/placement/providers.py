@@ -13,7 +13,7 @@ from .claims import fits
 from .index import TOPIC
 from .place import asked_at, read
 from .provide import provider_remove
-from .query import Asked, asked, check_clash, check_keys, check_names
+from .query import Asked, asked, check_keys, check_names
 from .rows import Inventory, Provider, ProviderAggregate, ProviderTrait
 
 CONCURRENT = "placement.concurrent_update"
@@ -121,7 +121,6 @@ def _inside(aggregates: frozenset[str]) -> sa.ColumnElement[bool]:
 def _list(ctx: Context) -> Response:
     check_keys(ctx, {key for key, since in _KEYS.items() if ctx.version >= since})
     what = asked(ctx)
-    check_clash({"": what})
     check_names(ctx.tx, [what])
     where = conditions(what)
     if name := ctx.request.get("name"):  # an empty one asks for nothing

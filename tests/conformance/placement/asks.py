@@ -41,7 +41,7 @@ class Asks:
         return str(self.often(self.pick(self.providers), "x", NOWHERE, chance=0.03))
 
     def resource(self) -> str:
-        return str(self.often(self.pick(CLASSES), "CUSTOM_NO", "vcpu", "", chance=0.03))
+        return str(self.often(self.pick(CLASSES), "CUSTOM_NO", "vcpu", chance=0.03))
 
     def amount(self) -> Any:
         return self.often(self.random.choice([1, 1, 2, 4, 10, 100]), 0, -1, 1.5, "1", True, 2**31)

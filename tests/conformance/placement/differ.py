@@ -143,7 +143,7 @@ def told(number: int, ask: Ask, seen: Ask, theirs: httpx.Response, mine: httpx.R
     )
 
 
-def main(base: str, password: str, episodes: str = "30", seed: str = "0") -> None:
+def main(base: str, password: str, episodes: str = "20", seed: str = "0") -> None:
     logging.disable()
     cloud = Cloud(base, password)
     count, failed = 0, []

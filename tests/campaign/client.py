@@ -309,7 +309,11 @@ class Client:
         for one in found[many]:
             values = {"port_id": DOUBT} if kind == "floating" else {"name": name}
             values |= {"network": one["network_id"]} if kind == "subnet" else {}
-            self.model.made(kind, one["id"], **values)
+            thing = self.model.made(kind, one["id"], **values)
+            thing.told = "found after a broken call"
+            if kind == "subnet":
+                # Its network may be on its way out: a delete that is in doubt takes both.
+                thing.state = self.model.things[one["network_id"]].state
         return True
 
     # Looking, which must never fail.

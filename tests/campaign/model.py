@@ -14,6 +14,7 @@ class Thing:
     id: str
     state: str = "there"  # "there"; "gone" once a delete was acknowledged; "doubt" once one was not
     values: dict[str, Any] = field(default_factory=dict)  # what the last acknowledged change said
+    told: str = "acknowledged"  # how it is known of
 
 
 class Model:

@@ -79,7 +79,7 @@ class Verdict:
         if thing.state == "gone" and shown is not None:
             self.wrong.append(f"{thing.kind} {thing.id}: its delete was acknowledged; it is there")
         if thing.state == "there" and shown is None:
-            self.wrong.append(f"{thing.kind} {thing.id} was acknowledged and is not there")
+            self.wrong.append(f"{thing.kind} {thing.id} was {thing.told} and is not there")
         if shown is None:
             return
         if thing.kind == "floating":

@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENT := .client
+CONFORMANCE := .conformance
 HAS_VENV := $(PYTHON) -c "import ensurepip, venv" 2>/dev/null
 # From which libvirt's Python bindings are built.
 TO_BUILD := libvirt-dev pkg-config gcc libc6-dev python3-dev
@@ -15,7 +16,7 @@ STATE ?= /var/lib/pileus
 IMAGES ?= /var/cache/pileus/images
 
 .DEFAULT_GOAL := help
-.PHONY: bare help env host databases ping client up test test-postgresql test-real hosts faults campaign check format differential e2e image bench bench-fleet bench-placement bench-choices golden migration clean
+.PHONY: bare help env host databases ping client up test test-postgresql test-real hosts faults campaign conformance-placement check format differential e2e image bench bench-fleet bench-placement bench-choices golden migration clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +48,12 @@ $(CLIENT)/.done: requirements/client.txt
 	$(CLIENT)/bin/$(PIP) --require-hashes -r requirements/client.txt
 	@touch $@
 
+$(CONFORMANCE)/.done: requirements/conformance.txt
+	@$(HAS_VENV) || tools/packages $(STATE) python3-venv
+	$(PYTHON) -m venv $(CONFORMANCE)
+	$(CONFORMANCE)/bin/$(PIP) --require-hashes -r requirements/conformance.txt
+	@touch $@
+
 up: host ## Install what is missing, start the cloud, say what to do next
 	$(BIN)/pileus up --state $(STATE)
 
@@ -70,6 +77,9 @@ campaign: env ## 20 clients and 100,000 calls while everything breaks (CAMPAIGN_
 
 differential: env ## Compare allocation candidates with brute force, thousands of times (WORLDS= of 18 requests)
 	PILEUS_DIFFERENTIAL=$(or $(WORLDS),500) $(BIN)/python -m pytest tests/api/placement/test_differential.py
+
+conformance-placement: env $(CONFORMANCE)/.done ## Upstream's suites of placement against a simulated cloud (SUITES= chooses)
+	$(BIN)/python tests/conformance/placement/run.py $(CONFORMANCE)/bin/python $(SUITES)
 
 check: env ## Format, lint, types, layers
 	$(BIN)/ruff format --check src tests bench
@@ -102,7 +112,7 @@ migration: env ## Write the next migration from the declared tables: make migrat
 	$(BIN)/python tools/migration "$(m)"
 
 clean: ## Remove what make built in this checkout
-	rm -rf $(VENV) $(CLIENT) .pytest_cache .mypy_cache .ruff_cache build src/*.egg-info
+	rm -rf $(VENV) $(CLIENT) $(CONFORMANCE) .pytest_cache .mypy_cache .ruff_cache build src/*.egg-info
 
 bench-choices: .bench/.done ## Measure the libraries chosen against those not chosen
 	cd bench/choices && for each in routing validation database policy servers flows; do ../../.bench/bin/python $$each.py; done

@@ -36,6 +36,15 @@ def test_a_check(check: str, member: bool, admin: bool) -> None:
     assert answers == (member, admin)
 
 
+@pytest.mark.parametrize("check", ["role:admin", "@"])
+def test_a_rule_of_projects_wants_a_token_for_a_project(check: str) -> None:
+    policy = Policy([Rule("it", "role:admin", of_project=True)], {"it": check})
+    system = Credentials(user_id="u0", system=True, roles=frozenset({"admin"}))
+
+    assert policy.allows("it", ADMIN)
+    assert not policy.allows("it", system)
+
+
 def test_an_operator_overrides_a_rule() -> None:
     policy = Policy([Rule("it", "role:admin")], {"it": "role:member"})
 

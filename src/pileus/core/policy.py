@@ -40,11 +40,15 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Rule:
-    """A policy rule: its name in policy.yaml, its default, and what it guards."""
+    """A policy rule: its name in policy.yaml, its default, and what it guards.
+
+    of_project: only a token for a project passes, whatever the expression says.
+    """
 
     name: str
     check: str
     description: str = ""
+    of_project: bool = False
 
 
 class Policy:
@@ -67,7 +71,9 @@ class Policy:
 
     def allows(self, name: str, who: Credentials, target: Mapping[str, Any] | None = None) -> bool:
         """Whether the rule lets `who` act on `target`. A rule that does not exist refuses."""
-        check = self._checks.get(name)
+        check, rule = self._checks.get(name), self.rules.get(name)
+        if rule is not None and rule.of_project and not who.project_id:
+            return False
         return check is not None and check(who, target or {})
 
 

@@ -33,20 +33,32 @@ class Where:
         step = f"[{key}]" if isinstance(key, int) else (f".{key}" if self.path else key)
         return replace(self, path=self.path + step)
 
-    def wrong(self, value: object, right: str) -> BadRequest:
+    def wrong(self, value: object, right: str, **rule: object) -> BadRequest:
         """The error that says what stands here and what should.
 
         It never repeats a secret: neither one that stands here nor one that may stand within.
+        rule: the keyword of JSON schema that is broken, with its value, for a service whose errors
+        tell it.
         """
-        if isinstance(value, dict | list):
-            shown = "an object" if isinstance(value, dict) else "a list"
-        else:
-            shown = "***" if _SECRET.search(self.path) else repr(value)
-        shown = shown if len(shown) <= 120 else shown[:117] + "..."
-        name = self.path or "the body"
         return BadRequest(
-            f"Invalid input for field/attribute {name}. Value: {shown}. It must be {right}."
+            f"Invalid input for field/attribute {self.path or 'the body'}. Value:"
+            f" {self.shown(value)}. It must be {right}."
         )
+
+    def missing(self, key: str) -> BadRequest:
+        """The error for an object here without a key that it must have."""
+        return BadRequest(f"{self.at(key).path} is required and missing.")
+
+    def unknown(self, key: str) -> BadRequest:
+        """The error for an object here with a key that it cannot have."""
+        return BadRequest(f"Additional properties are not allowed ({self.at(key).path!r}).")
+
+    def shown(self, value: object) -> str:
+        """What an error may repeat of a value that stands here."""
+        if isinstance(value, dict | list):
+            return "an object" if isinstance(value, dict) else "a list"
+        text = "***" if _SECRET.search(self.path) else repr(value)
+        return text if len(text) <= 120 else text[:117] + "..."
 
 
 class Type(Generic[T]):
@@ -87,14 +99,19 @@ class Text(Type[str]):
 
     def parse(self, value: object, where: Where) -> str:
         if not isinstance(value, str):
-            raise where.wrong(value, "a string")
+            raise where.wrong(value, "a string", type="string")
         text = value.strip() if self.strip else value
         if not self.minimum <= len(text) <= self.maximum:
-            raise where.wrong(value, f"a string of {self.minimum} to {self.maximum} characters")
+            short = len(text) < self.minimum
+            raise where.wrong(
+                value,
+                f"a string of {self.minimum} to {self.maximum} characters",
+                **({"minLength": self.minimum} if short else {"maxLength": self.maximum}),
+            )
         if _CONTROL.search(text) or any("\ud800" <= c <= "\udfff" for c in text):
             raise where.wrong(value, "a string without control characters")
         if self.pattern and not re.fullmatch(self.pattern, text):
-            raise where.wrong(value, f"a string that matches {self.pattern}")
+            raise where.wrong(value, f"a string that matches {self.pattern}", pattern=self.pattern)
         return text
 
     def schema(self) -> dict[str, object]:
@@ -118,9 +135,13 @@ class Int(Type[int]):
         if self.strings and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise where.wrong(value, "an integer")
+            raise where.wrong(value, "an integer", type="integer")
         if not self.minimum <= value <= self.maximum:
-            raise where.wrong(value, f"an integer from {self.minimum} to {self.maximum}")
+            raise where.wrong(
+                value,
+                f"an integer from {self.minimum} to {self.maximum}",
+                **_bound(value, self.minimum, self.maximum),
+            )
         return value
 
     def read(self, text: str, where: Where) -> int:
@@ -147,13 +168,21 @@ class Float(Type[float]):
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", value):
             value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise where.wrong(value, "a number")
+            raise where.wrong(value, "a number", type="number")
         if not self.minimum <= value <= self.maximum:
-            raise where.wrong(value, f"a number from {self.minimum} to {self.maximum}")
+            raise where.wrong(
+                value,
+                f"a number from {self.minimum} to {self.maximum}",
+                **_bound(value, self.minimum, self.maximum),
+            )
         return float(value)
 
     def schema(self) -> dict[str, object]:
         return {"type": "number", "minimum": self.minimum, "maximum": self.maximum}
+
+
+def _bound(value: float, minimum: float, maximum: float) -> dict[str, float]:
+    return {"minimum": minimum} if value < minimum else {"maximum": maximum}
 
 
 _TRUE = {"true", "1", "yes", "on", "t", "y"}
@@ -198,7 +227,7 @@ class Uuid(Type[str]):
 
     def parse(self, value: object, where: Where) -> str:
         if not isinstance(value, str) or not _UUID.fullmatch(value):
-            raise where.wrong(value, "a UUID")
+            raise where.wrong(value, "a UUID", format="uuid")
         return value.lower()
 
     def schema(self) -> dict[str, object]:
@@ -226,7 +255,7 @@ class Enum(Type[str]):
 
     def parse(self, value: object, where: Where) -> str:
         if not isinstance(value, str) or value not in self.words:
-            raise where.wrong(value, f"one of {', '.join(self.words)}")
+            raise where.wrong(value, f"one of {', '.join(self.words)}", enum=list(self.words))
         return value
 
     def schema(self) -> dict[str, object]:
@@ -308,14 +337,17 @@ class ListOf(Type[list[T]]):
 
     def parse(self, value: object, where: Where) -> list[T]:
         if not isinstance(value, list):
-            raise where.wrong(value, "a list")
+            raise where.wrong(value, "a list", type="array")
         if not self.minimum <= len(value) <= self.limit:
+            short = len(value) < self.minimum
             raise where.wrong(
-                f"{len(value)} items", f"a list of {self.minimum} to {self.limit} items"
+                f"{len(value)} items",
+                f"a list of {self.minimum} to {self.limit} items",
+                **({"minItems": self.minimum} if short else {"maxItems": self.limit}),
             )
         found = [self.item.parse(item, where.at(index)) for index, item in enumerate(value)]
         if self.unique and any(item in found[:index] for index, item in enumerate(found)):
-            raise where.wrong(value, "a list without duplicates")
+            raise where.wrong(value, "a list without duplicates", uniqueItems=True)
         return found
 
     def dump(self, value: list[T]) -> object:
@@ -345,19 +377,17 @@ class Object(Type[dict[str, Any]]):
 
     def parse(self, value: object, where: Where) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise where.wrong(value, "an object")
+            raise where.wrong(value, "an object", type="object")
         live = {k: f for k, f in self.fields.items() if f.since <= where.version <= f.until}
         for key, field in live.items():
             if field.required and key not in value:
-                raise BadRequest(f"{where.at(key).path} is required and missing.")
+                raise where.missing(key)
         found: dict[str, Any] = {}
         for key, inner in value.items():
             known = live.get(key)
             if known is None:
                 if not self.extra:
-                    raise BadRequest(
-                        f"Additional properties are not allowed ({where.at(key).path!r})."
-                    )
+                    raise where.unknown(key)
                 found[key] = inner
             elif inner is None and known.null:
                 found[key] = None

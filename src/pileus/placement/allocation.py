@@ -1,5 +1,6 @@
 """Allocations over HTTP: of one consumer, of many at once, of a provider."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,12 +8,14 @@ import sqlalchemy as sa
 
 from ..core.db import Tx
 from ..core.errors import BadRequest, Conflict, NotFound
+from ..core.types import is_uuid
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from .answer import answer, empty
 from .body import MANY_SHARES, SHARES, SHARES_FULL, SHARES_LIST, UUID
 from .claims import free_all, held_by, release, take_all, whole
 from .names import check_classes
+from .place import read
 from .providers import CONCURRENT, provider
 from .rows import DEFAULT_TYPE, Allocation, Consumer, Provider
 
@@ -30,7 +33,7 @@ def _show(ctx: Context) -> Response:
         sa.select(Allocation.table, Provider.generation)
         .join(Provider.table, Provider.id == Allocation.provider_id)
         .where(Allocation.consumer_id == consumer.id)
-        .order_by(Allocation.provider_id, Allocation.resource_class)
+        .order_by(Provider.created_at, Provider.id, Allocation.resource_class)
     )
     for row in ctx.tx.execute(query).mappings():
         one = shares.setdefault(
@@ -67,22 +70,25 @@ def _of_provider(ctx: Context) -> Response:
 
 
 def _put(ctx: Context) -> Response:
-    consumer_id = UUID.parse(ctx.params["consumer_id"], ctx.where.at("consumer_uuid"))
+    consumer_id = ctx.params["consumer_id"]
+    if not is_uuid(consumer_id):
+        raise BadRequest(f"Malformed consumer_uuid: {consumer_id[:80]} is no UUID.")
+    consumer_id = UUID.parse(consumer_id, ctx.where)
     if ctx.version < (1, 12):
-        body = SHARES_LIST.parse(ctx.body, ctx.where)
+        body = read(ctx, SHARES_LIST)
         shares: dict[str, Any] = {}
         for one in body["allocations"]:
             shares[one["resource_provider"]["uuid"]] = {"resources": one["resources"]}
         body["allocations"] = shares
     else:
         # From 1.28 no allocations means: give all back.
-        body = (SHARES if ctx.version >= (1, 28) else SHARES_FULL).parse(ctx.body, ctx.where)
+        body = read(ctx, SHARES if ctx.version >= (1, 28) else SHARES_FULL)
     set_shares(ctx, {consumer_id: body})
     return empty(ctx)
 
 
 def _post(ctx: Context) -> Response:
-    set_shares(ctx, MANY_SHARES.parse(ctx.body, ctx.where))
+    set_shares(ctx, read(ctx, MANY_SHARES))
     return empty(ctx)
 
 
@@ -102,7 +108,6 @@ def set_shares(
         id: {p: one["resources"] for p, one in body["allocations"].items()}
         for id, body in wanted.items()
     }
-    _check(tx, shares)
     held, kinds = {}, {}
     for id, body in sorted(wanted.items()):
         consumer = tx.get(Consumer, id)
@@ -110,6 +115,7 @@ def set_shares(
             _expect(id, consumer, body["consumer_generation"])
         kinds[id] = body.get("consumer_type", consumer.consumer_type if consumer else DEFAULT_TYPE)
         held[id] = held_by(tx, id) if consumer else {}
+    _check(tx, shares)
     with whole(tx):
         for id in sorted(wanted):
             free_all(tx, id, held[id])
@@ -117,6 +123,18 @@ def set_shares(
         for id, body in sorted(wanted.items()):
             owner = body.get("project_id", NOBODY), body.get("user_id", NOBODY)
             take_all(tx, id, shares[id], *owner, kinds[id], touched=held[id])
+        # However many consumers change, one request is one step of a provider's generation, and
+        # none of a provider that consumers have only left for others.
+        steps = Counter(p for id in wanted for p in {*shares[id], *held[id]})
+        due = {p for id in wanted for p in shares[id] or held[id]}
+        _step_back(tx, {p: count - (p in due) for p, count in steps.items()})
+
+
+def _step_back(tx: Tx, steps: Mapping[str, int]) -> None:
+    """Take back steps of providers' generations that this transaction made."""
+    for provider_id, count in sorted(steps.items()):
+        if count:
+            tx.increase(Provider, "generation", -count, id=provider_id)
 
 
 def _check(tx: Tx, shares: Mapping[str, Mapping[str, Mapping[str, int]]]) -> None:
@@ -125,7 +143,9 @@ def _check(tx: Tx, shares: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Non
     for id in providers:
         if id not in known:
             raise BadRequest(f"Allocation for resource provider '{id}' that does not exist.")
-    check_classes(tx, {name for one in shares.values() for r in one.values() for name in r})
+    for consumer_id, one in sorted(shares.items()):
+        names = {name for resources in one.values() for name in resources}
+        check_classes(tx, names, f"Unable to allocate inventory for consumer {consumer_id}: ")
 
 
 def _expect(id: str, consumer: Consumer | None, generation: int | None) -> None:
@@ -143,7 +163,10 @@ def _delete(ctx: Context) -> Response:
     id = ctx.params["consumer_id"].lower()
     if ctx.tx.get(Consumer, id) is None:
         raise NotFound(f"No allocations for consumer '{id[:80]}'.")
+    held = held_by(ctx.tx, id)
     release(ctx.tx, id)
+    # To give back is no reason for a client to read the provider anew.
+    _step_back(ctx.tx, dict.fromkeys(held, 1))
     return empty(ctx)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..core.errors import BadRequest
 from ..core.types import (
     Field,
     Float,
@@ -25,13 +26,20 @@ class MapOf(Type[dict[str, Any]]):
     def parse(self, value: object, where: Where) -> dict[str, Any]:
         """The map with keys and values read. Raises BadRequest."""
         if not isinstance(value, dict):
-            raise where.wrong(value, "an object")
+            raise where.wrong(value, "an object", type="object")
         if len(value) < self.minimum:
-            raise where.wrong(value, f"an object with at least {self.minimum} key")
-        return {
-            self.key.parse(k, where.at("(key)")): self.value.parse(v, where.at(str(k)))
-            for k, v in value.items()
-        }
+            raise where.wrong(
+                value, f"an object with at least {self.minimum} key", minProperties=self.minimum
+            )
+        return {self._key(k, where): self.value.parse(v, where.at(k)) for k, v in value.items()}
+
+    def _key(self, key: str, where: Where) -> str:
+        try:
+            return self.key.parse(key, where.at(key))
+        except BadRequest:
+            pattern = self.key.schema().get("pattern", "UUID")
+            wanted = f"an object with keys of the form {pattern}"
+            raise where.wrong(key, wanted, patternProperties=pattern) from None
 
 
 class Dashed(Uuid):
@@ -43,17 +51,28 @@ class Dashed(Uuid):
         return "-".join((plain[:8], plain[8:12], plain[12:16], plain[16:20], plain[20:]))
 
 
+class Number(Float):
+    """A finite number, and not a string that reads as one."""
+
+    def parse(self, value: object, where: Where) -> float:
+        """The number. Raises BadRequest."""
+        if isinstance(value, str):
+            raise where.wrong(value, "a number", type="number")
+        return super().parse(value, where)
+
+
 NAME = Text(255, 1, "[A-Z0-9_]+")
 UUID = Dashed()
 _OWNER = Text(255, 1)
-_RESOURCES = MapOf(NAME, Int(1, MOST), 1)
+# More than any inventory has is for the claim to refuse.
+_RESOURCES = MapOf(NAME, Int(1, 2**53), 1)
 _STOCK: dict[str, Field | Type[Any]] = {
     "total": Field(Int(1, MOST), required=True),
     "reserved": Int(0, MOST),
     "min_unit": Int(1, MOST),
     "max_unit": Int(1, MOST),
     "step_size": Int(1, MOST),
-    "allocation_ratio": Float(0, 3.40282e38),
+    "allocation_ratio": Number(0, 3.40282e38),
 }
 _GENERATION = Field(Int(), required=True)
 STOCK = Object(_STOCK | {"resource_provider_generation": Int()})

@@ -5,10 +5,12 @@ from ..core.types import Field, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from .answer import answer, empty, path
-from .names import is_custom, standard_classes, unknown_classes
+from .names import standard_classes, unknown_classes
+from .place import Place, read
 from .rows import Inventory, ResourceClass
 
-_BODY = Object({"name": Field(Text(255, 1, "CUSTOM_[A-Z0-9_]+"), required=True)})
+_NAME = Text(255, 1, "CUSTOM_[A-Z0-9_]+")
+_BODY = Object({"name": Field(_NAME, required=True)})
 
 
 def _view(ctx: Context, name: str) -> dict[str, object]:
@@ -36,24 +38,20 @@ def _show(ctx: Context) -> Response:
 
 
 def _create(ctx: Context) -> Response:
-    name = _BODY.parse(ctx.body, ctx.where)["name"]
-    _add(ctx, name)
+    name = read(ctx, _BODY)["name"]
+    _add(ctx, name, "Conflicting resource")
     return empty(ctx, 201, f"/resource_classes/{name}")
 
 
-def _add(ctx: Context, name: str) -> None:
+def _add(ctx: Context, name: str, what: str) -> None:
     if not unknown_classes(ctx.tx, [name]):
-        raise Conflict(f"Conflicting resource class already exists: {name}.")
+        raise Conflict(f"{what} class already exists: {name}.")
     ctx.tx.add(ResourceClass(name=name))
 
 
 def _put(ctx: Context) -> Response:
     name = ctx.params["name"]
-    if not is_custom(name):
-        raise BadRequest(
-            f"{name[:80]!r} is not a custom resource class: such a name starts with CUSTOM_ and has"
-            " only A-Z, 0-9 and _, at most 255 characters."
-        )
+    _NAME.parse(name, Place("name", ctx.version))
     here = f"/resource_classes/{name}"
     if ctx.tx.get(ResourceClass, name) is not None:
         return empty(ctx, 204, here)
@@ -63,7 +61,7 @@ def _put(ctx: Context) -> Response:
 
 def _rename(ctx: Context) -> Response:
     old = ctx.params["name"]
-    new = _BODY.parse(ctx.body, ctx.where)["name"]
+    new = read(ctx, _BODY)["name"]
     if old in standard_classes():
         raise BadRequest(f"Cannot update standard resource class {old}.")
     row = ctx.tx.get(ResourceClass, old)
@@ -71,7 +69,7 @@ def _rename(ctx: Context) -> Response:
         raise _missing(old)
     if new != old:
         _unused(ctx, old)
-        _add(ctx, new)
+        _add(ctx, new, "Resource")
         ctx.tx.remove(row)
     return answer(ctx, _view(ctx, new))
 
@@ -90,7 +88,7 @@ def _delete(ctx: Context) -> Response:
 
 def _unused(ctx: Context, name: str) -> None:
     if ctx.tx.exists(Inventory, resource_class=name):
-        raise Conflict(f"Resource class {name} is in use in inventory of a resource provider.")
+        raise Conflict(f"Error in delete resource class {name}: Class is in use in inventory.")
 
 
 _RULE, _ONE = "placement:resource_classes", "/resource_classes/{name}"

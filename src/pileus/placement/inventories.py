@@ -9,7 +9,8 @@ from ..wire.route import Route
 from . import provide
 from .answer import answer, empty
 from .body import NEW_STOCK, ONE_STOCK, STOCKS
-from .names import check_classes
+from .names import check_classes, unknown_classes
+from .place import read
 from .providers import CONCURRENT, expect, provider, step
 from .rows import Inventory, Provider
 
@@ -43,10 +44,12 @@ def stock_of(
     left = int((found.total - found.reserved) * found.allocation_ratio)
     least = 0 if ctx.version >= (1, 26) else 1
     if left < least:
+        verb = "create" if ctx.request.method == "POST" else "update"
+        limit = "greater than or equal to total" if least else "greater than total"
         raise BadRequest(
-            f"Unable to update inventory for resource provider {provider_id}: Invalid inventory"
-            f" for {name}. The capacity, (total - reserved) * allocation_ratio, is {left} and must"
-            f" be at least {least}."
+            f"Unable to {verb} inventory for resource provider {provider_id}: Invalid inventory"
+            f" for {name!r}: reserved is {limit}, or the ratio too small. The capacity,"
+            f" (total - reserved) * allocation_ratio, is {left} and must be at least {least}."
         )
     return found
 
@@ -64,15 +67,17 @@ def _stock(ctx: Context, row: Provider) -> Inventory:
     name = ctx.params["resource_class"]
     found = ctx.tx.get(Inventory, row.id, name)
     if found is None:
-        raise NotFound(f"No inventory of class {name[:80]} for {row.id}.")
+        why = "found for delete at" if ctx.request.method == "DELETE" else "for"
+        raise NotFound(f"No inventory of class {name[:80]} {why} {row.id}.")
     return found
 
 
 def _replace(ctx: Context) -> Response:
     row = provider(ctx)
-    body = STOCKS.parse(ctx.body, ctx.where)
+    body = read(ctx, STOCKS)
     expect(row, body["resource_provider_generation"])
-    check_classes(ctx.tx, body["inventories"])
+    wrong = f"Unknown resource class in inventory for resource provider {row.id}: "
+    check_classes(ctx.tx, body["inventories"], wrong)
     wanted = {n: stock_of(ctx, row.id, n, one) for n, one in body["inventories"].items()}
     provide.set_inventories(ctx.tx, row.id, wanted)
     step(ctx.tx, row)
@@ -81,7 +86,7 @@ def _replace(ctx: Context) -> Response:
 
 def _create(ctx: Context) -> Response:
     row = provider(ctx)
-    body = NEW_STOCK.parse(ctx.body, ctx.where)
+    body = read(ctx, NEW_STOCK)
     name = body["resource_class"]
     check_classes(ctx.tx, [name])
     stock = stock_of(ctx, row.id, name, body)
@@ -95,12 +100,17 @@ def _create(ctx: Context) -> Response:
 def _update(ctx: Context) -> Response:
     row = provider(ctx)
     name = ctx.params["resource_class"]
-    body = ONE_STOCK.parse(ctx.body, ctx.where)
+    body = read(ctx, ONE_STOCK)
     expect(row, body["resource_provider_generation"])
+    stock = stock_of(ctx, row.id, name, body)
     found = ctx.tx.get(Inventory, row.id, name)
     if found is None:
-        raise BadRequest(f"No inventory record of class {name[:80]} for {row.id}; POST makes one.")
-    stock = stock_of(ctx, row.id, name, body)
+        if unknown_classes(ctx.tx, [name]):
+            raise NotFound(f"No such resource class {name[:80]}.")
+        raise BadRequest(
+            f"No inventory record with resource class {name[:80]} for resource provider {row.id}:"
+            " POST makes one."
+        )
     ctx.tx.change(found, **vars(stock), updated_at=ctx.tx.now)
     step(ctx.tx, row)
     return _one(ctx, row, found)
@@ -108,7 +118,8 @@ def _update(ctx: Context) -> Response:
 
 def _delete(ctx: Context) -> Response:
     row = provider(ctx)
-    provide.drop_inventories(ctx.tx, row.id, [_stock(ctx, row)])
+    # The API's error code here is another than where several go at once.
+    provide.drop_inventories(ctx.tx, row.id, [_stock(ctx, row)], CONCURRENT)
     step(ctx.tx, row)
     return empty(ctx)
 

@@ -58,7 +58,7 @@ def check_traits(tx: Tx, names: Iterable[str]) -> None:
         raise BadRequest(f"No such trait(s): {', '.join(unknown)}.")
 
 
-def check_classes(tx: Tx, names: Iterable[str]) -> None:
-    """Raises BadRequest when one of the names is no resource class."""
+def check_classes(tx: Tx, names: Iterable[str], wrong: str = "") -> None:
+    """Raises BadRequest, which begins with `wrong`, when one of the names is no resource class."""
     if unknown := unknown_classes(tx, names):
-        raise BadRequest(f"No such resource class {', '.join(unknown)}.")
+        raise BadRequest(f"{wrong}No such resource class {', '.join(unknown)}.")

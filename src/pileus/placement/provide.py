@@ -1,7 +1,7 @@
 """Providers as other services keep them: put, remove, and what is used of them."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from typing import Any
 
@@ -135,14 +135,29 @@ def ratio_put(tx: Tx, provider_id: str, resource_class: str, ratio: float) -> No
     tx.signal(TOPIC, provider_id)
 
 
-def drop_inventories(tx: Tx, provider_id: str, gone: Iterable[rows.Inventory]) -> None:
-    """Delete inventory rows. Raises Conflict when one of them is in use."""
+def inventories(tx: Tx, provider_id: str) -> dict[str, Inventory]:
+    """What the provider has, by resource class."""
+    return {
+        row.resource_class: Inventory(
+            **{one.name: getattr(row, one.name) for one in fields(Inventory)}
+        )
+        for row in tx.all(rows.Inventory, provider_id=provider_id)
+    }
+
+
+def drop_inventories(
+    tx: Tx,
+    provider_id: str,
+    gone: Iterable[rows.Inventory],
+    kind: str = "placement.inventory.inuse",
+) -> None:
+    """Delete inventory rows. Raises Conflict, of this kind, when one of them is in use."""
     gone = list(gone)
     used = [row.resource_class for row in gone if row.used]
     if used:
         raise Conflict(
             f"Inventory for {', '.join(used)!r} on resource provider {provider_id!r} in use.",
-            kind="placement.inventory.inuse",
+            kind=kind,
         )
     for row in gone:
         tx.remove(row)

@@ -11,8 +11,9 @@ from .answer import answer, empty, path
 from .body import UUID
 from .claims import fits
 from .index import TOPIC
+from .place import asked_at, read
 from .provide import provider_remove
-from .query import Asked, asked, check_keys
+from .query import Asked, asked, check_keys, check_names
 from .rows import Inventory, Provider, ProviderAggregate, ProviderTrait
 
 CONCURRENT = "placement.concurrent_update"
@@ -30,15 +31,12 @@ _KEYS = {
 }
 
 
-def provider(ctx: Context) -> Provider:
-    """The provider that the path names. Raises NotFound."""
+def provider(ctx: Context, why: str = "") -> Provider:
+    """The provider that the path names. Raises NotFound, saying what it was looked for."""
     key = ctx.params["provider_id"]
     found = ctx.tx.get(Provider, key.lower())
     if found is None:
-        raise NotFound(
-            f"No resource provider with uuid {key[:80]} found.",
-            kind="placement.resource_provider.not_found",
-        )
+        raise NotFound(f"No resource provider with uuid {key[:80]} found{why}.")
     return found
 
 
@@ -46,8 +44,9 @@ def expect(row: Provider, generation: int | None) -> None:
     """Raises Conflict when the caller knows another generation of the provider."""
     if generation is not None and generation != row.generation:
         raise Conflict(
-            f"Resource provider generation conflict: {row.id} is at generation {row.generation},"
-            f" the request at {generation}. Read it again and repeat.",
+            f"resource provider generation conflict for provider {row.id}: actual:"
+            f" {row.generation}, given: {generation}. Resource provider's generation already"
+            " changed. Please update the generation and try again.",
             kind=CONCURRENT,
         )
 
@@ -121,11 +120,13 @@ def _inside(aggregates: frozenset[str]) -> sa.ColumnElement[bool]:
 
 def _list(ctx: Context) -> Response:
     check_keys(ctx, {key for key, since in _KEYS.items() if ctx.version >= since})
-    where = conditions(asked(ctx))
-    if (name := ctx.request.get("name")) is not None:
+    what = asked(ctx)
+    check_names(ctx.tx, [what])
+    where = conditions(what)
+    if name := ctx.request.get("name"):  # an empty one asks for nothing
         where.append(Provider.name == name)
     if (uuid := ctx.request.get("uuid")) is not None:
-        where.append(Provider.id == UUID.parse(uuid, ctx.where.at("uuid")))
+        where.append(Provider.id == UUID.parse(uuid, asked_at(ctx, "uuid")))
     rows = ctx.tx.all(Provider, *where, order=[Provider.created_at, Provider.id])
     body = {"resource_providers": [view(ctx, row) for row in rows]}
     return answer(ctx, body, modified=[row.updated_at for row in rows])
@@ -137,12 +138,13 @@ def _show(ctx: Context) -> Response:
 
 
 def _create(ctx: Context) -> Response:
-    body = _NEW.parse(ctx.body, ctx.where)
+    body = read(ctx, _NEW)
     id = body.get("uuid") or ctx.tx.ids.uuid()
     _unique(ctx.tx, body["name"], id)
     if ctx.tx.get(Provider, id) is not None:
         raise _taken(f"uuid: {id}")
-    parent = _parent(ctx.tx, body.get("parent_provider_uuid"), id)
+    failing = f'Unable to create resource provider "{body["name"]}", {id}'
+    parent = _parent(ctx.tx, body.get("parent_provider_uuid"), id, failing)
     row = ctx.tx.add(
         Provider(
             id=id,
@@ -159,7 +161,7 @@ def _create(ctx: Context) -> Response:
 
 def _update(ctx: Context) -> Response:
     row = provider(ctx)
-    body = _CHANGE.parse(ctx.body, ctx.where)
+    body = read(ctx, _CHANGE)
     _unique(ctx.tx, body["name"], row.id)
     if "parent_provider_uuid" in body:
         _move(ctx, row, body["parent_provider_uuid"])
@@ -168,7 +170,7 @@ def _update(ctx: Context) -> Response:
 
 
 def _delete(ctx: Context) -> Response:
-    provider_remove(ctx.tx, provider(ctx).id)
+    provider_remove(ctx.tx, provider(ctx, " for delete").id)
     return empty(ctx)
 
 
@@ -183,13 +185,13 @@ def _taken(what: str) -> Conflict:
     )
 
 
-def _parent(tx: Tx, id: str | None, child: str) -> Provider | None:
+def _parent(tx: Tx, id: str | None, child: str, failing: str) -> Provider | None:
     if id is None:
         return None
     found = tx.get(Provider, id)
-    if id == child or found is None:
-        why = "it cannot be its own parent" if id == child else f"parent {id} does not exist"
-        raise BadRequest(f"Unable to save resource provider {child}: {why}.")
+    if found is None:
+        why = "cannot be same as UUID" if id == child else f"does not exist: {id}"
+        raise BadRequest(f"{failing}: parent provider UUID {why}.")
     return found
 
 
@@ -197,12 +199,13 @@ def _move(ctx: Context, row: Provider, id: str | None) -> None:
     """Give the provider another parent, and its whole subtree the root that follows from it."""
     if id == row.parent_id:
         return
+    failing = f"Unable to save resource provider {row.id}"
     if row.parent_id is not None and ctx.version < (1, 37):
         raise BadRequest(
-            f"Unable to save resource provider {row.id}: re-parenting a provider is possible"
-            " from microversion 1.37."
+            f"{failing}: {'un' if id is None else 're'}-parenting a provider is not currently"
+            " allowed; it is from microversion 1.37."
         )
-    parent = _parent(ctx.tx, id, row.id)
+    parent = _parent(ctx.tx, id, row.id, failing)
     family = ctx.tx.all(Provider, root_id=row.root_id)
     below = {row.id}
     grown = True
@@ -212,8 +215,8 @@ def _move(ctx: Context, row: Provider, id: str | None) -> None:
         grown = bool(more)
     if parent is not None and parent.id in below:
         raise BadRequest(
-            f"Unable to save resource provider {row.id}: creating loop in the provider tree is"
-            f" not allowed; {parent.id} is below it."
+            f"{failing}: {parent.id} is itself or below it; creating loop in the provider tree is"
+            " not allowed."
         )
     ctx.tx.change(row, parent_id=parent.id if parent else None)
     root = parent.root_id if parent else row.id

@@ -1,5 +1,7 @@
 """What the query parameters of providers and candidates ask for."""
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..core.db import Tx
@@ -41,27 +43,42 @@ def check_keys(ctx: Context, allowed: set[str]) -> None:
 
 
 def asked(ctx: Context, suffix: str = "") -> Asked:
-    """The conditions of one request group. Raises BadRequest."""
+    """The conditions of one request group; their names may be unknown. Raises BadRequest."""
     resources = ctx.request.get(f"resources{suffix}")
     required, forbidden = _traits(ctx, f"required{suffix}")
     member_of, outside = _aggregates(ctx, f"member_of{suffix}")
     tree = ctx.request.get(f"in_tree{suffix}")
-    found = Asked(
+    return Asked(
         resources_of(resources) if resources is not None else {},
         required,
         forbidden,
         member_of,
         outside,
-        _uuid(tree, f"in_tree{suffix}") if tree is not None else "",
+        _tree(tree) if tree is not None else "",
     )
-    check_names(ctx.tx, found)
-    return found
 
 
-def check_names(tx: Tx, found: Asked) -> None:
-    """Raises BadRequest when a trait or resource class is unknown."""
-    check_classes(tx, found.resources)
-    check_traits(tx, found.forbidden.union(*found.required))
+def check_clash(groups: Mapping[str, Asked]) -> None:
+    """Raises BadRequest when a group, by suffix, requires a trait that it forbids."""
+    clashes = [
+        f"required{suffix}: ({', '.join(sorted(options))})"
+        for suffix, group in sorted(groups.items())
+        for options in group.required
+        if options <= group.forbidden
+    ]
+    if clashes:
+        raise BadRequest(
+            "Conflicting required and forbidden traits found in the following traits keys:"
+            f" {', '.join(clashes)}."
+        )
+
+
+def check_names(tx: Tx, groups: Iterable[Asked]) -> None:
+    """Raises BadRequest when a trait or resource class that a group names is unknown."""
+    groups = list(groups)
+    names = {name for group in groups for name in group.resources}
+    check_classes(tx, names, "Invalid resource class in resources parameter: ")
+    check_traits(tx, {t for group in groups for t in group.forbidden.union(*group.required)})
 
 
 def resources_of(text: str) -> dict[str, int]:
@@ -69,34 +86,43 @@ def resources_of(text: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for item in text.split(","):
         name, colon, amount = item.partition(":")
-        if not name or not colon or not amount.isascii() or not amount.isdigit():
+        if not name or not colon or ":" in amount:
             raise BadRequest(
                 "Badly formed resources parameter. Expected resources query string parameter in"
-                f" form: ?resources=VCPU:2,MEMORY_MB:1024. Got: {text[:120]!r}."
+                " form: ?resources=VCPU:2,MEMORY_MB:1024."
+                f" Got: {item[:120] if text.strip() else 'empty string'}."
             )
-        if not 1 <= len(amount) <= 10 or not 1 <= int(amount) <= MOST:
-            raise BadRequest(
-                f"Requested resource {name[:80]} expected to be between 1 and {MOST}."
-                f" Got: {amount[:40]}."
-            )
-        found[name] = int(amount)
+        found[name] = _amount(name, amount)
     return found
+
+
+def _amount(name: str, text: str) -> int:
+    text = text.strip()
+    wanted = f"Requested resource {name[:80]}"
+    if not re.fullmatch("-?[0-9]+", text):
+        raise BadRequest(f"{wanted} expected positive integer amount. Got: {text[:40]}.")
+    if text.startswith("-") or not text.strip("0"):
+        raise BadRequest(f"{wanted} requires amount >= 1. Got: {text[:40]}.")
+    if len(text) > 10 or int(text) > MOST:
+        raise BadRequest(f"{wanted} requires amount <= {MOST}. Got: {text[:40]}.")
+    return int(text)
 
 
 def trait_sets(
     text: str, name: str, any_of: bool, negative: bool
 ) -> tuple[list[frozenset[str]], set[str]]:
     """The required sets and the forbidden traits of one parameter. Raises BadRequest."""
-    if any_of and text.startswith("in:"):
-        options = [t.strip() for t in text[3:].split(",")]
-        if not all(options) or any(t.startswith("!") for t in options):
-            raise _bad_traits(text, name)
-        return [frozenset(options)], set()
+    if text.startswith("in:"):
+        return [_options(text, any_of)], set()
     required, forbidden = [], set()
     for item in (t.strip() for t in text.split(",")):
-        bare = item.removeprefix("!")
-        if not bare or (bare != item and not negative) or ":" in bare:
-            raise _bad_traits(text, name)
+        bare = item.lstrip("!")
+        if not bare or (bare != item and not negative):
+            form = "HW_CPU_X86_VMX,!CUSTOM_MAGIC" if negative else "HW_CPU_X86_VMX,CUSTOM_MAGIC"
+            raise BadRequest(
+                "Invalid query string parameters: Expected 'required' parameter value of the form:"
+                f" {form}. Got{'' if bare else ' an empty trait in'}: {text[:120]} ({name})."
+            )
         if bare == item:
             required.append(frozenset([item]))
         else:
@@ -104,12 +130,18 @@ def trait_sets(
     return required, forbidden
 
 
-def _bad_traits(text: str, name: str) -> BadRequest:
-    return BadRequest(
-        f"Invalid query string parameters: Expected {name!r} parameter value of the form:"
-        f" HW_CPU_X86_VMX,CUSTOM_MAGIC (from 1.22 also !TRAIT, from 1.39 also in:TRAIT,TRAIT)."
-        f" Got: {text[:120]!r}."
-    )
+def _options(text: str, any_of: bool) -> frozenset[str]:
+    form = "in:HW_CPU_X86_VMX,CUSTOM_MAGIC"
+    options = [t.strip() for t in text[3:].split(",")]
+    if not any_of:
+        why = f"The format '{form}' only supported since microversion 1.39. Got:"
+    elif not all(options):
+        why = f"Expected 'required' parameter value of the form: {form}. Got an empty trait in:"
+    elif any(t.startswith("!") for t in options):
+        why = f"The format '{form}' does not support forbidden traits. Got:"
+    else:
+        return frozenset(options)
+    raise BadRequest(f"Invalid query string parameters: {why} {text[:120]}.")
 
 
 def _traits(ctx: Context, name: str) -> tuple[tuple[frozenset[str], ...], frozenset[str]]:
@@ -122,12 +154,6 @@ def _traits(ctx: Context, name: str) -> tuple[tuple[frozenset[str], ...], frozen
         more, less = trait_sets(text, name, ctx.version >= (1, 39), ctx.version >= (1, 22))
         required += more
         forbidden |= less
-    clash = sorted(t for group in required if group <= forbidden for t in group)
-    if clash:
-        raise BadRequest(
-            f"Conflicting required and forbidden traits found in {name}: {', '.join(clash)}.",
-            kind=BAD_VALUE,
-        )
     return tuple(required), frozenset(forbidden)
 
 
@@ -143,8 +169,8 @@ def _aggregates(ctx: Context, name: str) -> tuple[tuple[frozenset[str], ...], fr
         ids = bare[3:].split(",") if several else [bare]
         if "," in bare and not several:
             raise BadRequest(
-                f"Multiple values for {name!r} must be prefixed with the 'in:' or '!in:' keyword."
-                f" Got: {text[:120]!r}."
+                "Multiple values for 'member_of' must be prefixed with the 'in:' or '!in:' keyword"
+                f" using the valid microversion. Got: {text[:120]} ({name})."
             )
         group = frozenset(_uuid(one, name) for one in ids)
         if bare == text:
@@ -152,15 +178,27 @@ def _aggregates(ctx: Context, name: str) -> tuple[tuple[frozenset[str], ...], fr
         elif ctx.version >= (1, 32):
             forbidden |= group
         else:
-            raise BadRequest(f"Forbidden {name} parameters are not supported before 1.32.")
+            raise BadRequest(
+                f"Forbidden {name} parameters are not supported in the specified microversion; they"
+                " are from 1.32."
+            )
     return tuple(required), frozenset(forbidden)
+
+
+def _tree(text: str) -> str:
+    if not is_uuid(text):
+        raise BadRequest(
+            "Invalid query string parameters: Expected 'in_tree' parameter to be a format of uuid."
+            f" Got: {text[:80]}."
+        )
+    return UUID.parse(text, Where())
 
 
 def _uuid(text: str, name: str) -> str:
     text = text.strip()
     if not is_uuid(text):
         raise BadRequest(
-            f"Invalid query string parameters: Expected {name!r} parameter to contain valid"
-            f" UUID(s). Got: {text[:80]!r}."
+            "Invalid query string parameters: Expected 'member_of' parameter to contain valid"
+            f" UUID(s). Got: {text[:80]} ({name})."
         )
     return UUID.parse(text, Where())

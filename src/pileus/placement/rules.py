@@ -30,15 +30,26 @@ def rules() -> tuple[Rule, ...]:
             "Operators, services and a project's own readers",
         ),
         *(
-            Rule(f"placement:{noun}:{verb}", _OPERATOR, f"{verb} {noun}")
+            Rule(f"placement:{noun}:{verb}", _OPERATOR, f"{verb} {noun}", of_project=True)
             for noun, verbs in _VERBS.items()
             for verb in verbs
         ),
-        Rule("placement:resource_providers:usages", _OPERATOR, "What is used of a provider"),
+        Rule(
+            "placement:resource_providers:usages",
+            _OPERATOR,
+            "What is used of a provider",
+            of_project=True,
+        ),
         Rule(
             "placement:usages",
             "rule:admin_or_project_reader_or_service_api",
             "What a project uses",
+            of_project=True,
         ),
-        Rule("placement:reshaper:reshape", "rule:service_api", "Move inventories and allocations"),
+        Rule(
+            "placement:reshaper:reshape",
+            "rule:service_api",
+            "Move inventories and allocations",
+            of_project=True,
+        ),
     )

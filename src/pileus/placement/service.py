@@ -17,6 +17,7 @@ from . import (
     usage,
 )
 from .answer import answer
+from .headers import admit
 from .rules import rules
 
 OLDEST, NEWEST = (1, 0), (1, 39)
@@ -52,5 +53,16 @@ SERVICE = Service(
     faults=faults.placement,
     page=pages.plain,
     rules=rules(),
-    microversions=Microversions("placement", OLDEST, NEWEST),
+    microversions=Microversions(
+        "placement",
+        OLDEST,
+        NEWEST,
+        vary="openstack-api-version",
+        form=r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})",
+        malformed="Invalid microversion: invalid version string: {0}",
+        outside="Invalid microversion: Unacceptable version header: {0}; {1} to {2} are possible.",
+    ),
+    strict_slash=True,
+    admit=admit,
+    clash=providers.CONCURRENT,
 )

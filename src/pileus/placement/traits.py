@@ -6,6 +6,7 @@ from ..wire.route import Route
 from .answer import answer, empty
 from .body import PROVIDER_TRAITS
 from .names import check_traits, is_custom, standard_traits, unknown_traits
+from .place import read
 from .provide import set_traits
 from .providers import expect, provider, step
 from .query import check_keys
@@ -23,7 +24,7 @@ def _list(ctx: Context) -> Response:
         if not colon or kind not in ("in", "startswith"):
             raise BadRequest(
                 "Badly formatted name parameter. Expected name query string parameter in form:"
-                f" ?name=[in|startswith]:[name1,name2|prefix]. Got: {text[:120]!r}."
+                f' ?name=[in|startswith]:[name1,name2|prefix]. Got: "{text[:120]}".'
             )
         wanted = set(value.split(","))
         names = {n for n in names if (n in wanted if kind == "in" else n.startswith(value))}
@@ -31,7 +32,8 @@ def _list(ctx: Context) -> Response:
     if associated is not None:
         if associated.lower() not in ("true", "false"):
             raise BadRequest(
-                f"The query parameter associated is true or false, not {associated[:40]!r}."
+                'The query parameter "associated" only accepts "true" or "false",'
+                f" not {associated[:40]!r}."
             )
         used = {row.trait for row in ctx.tx.all(ProviderTrait)}
         names = names & used if associated.lower() == "true" else names - used
@@ -87,19 +89,19 @@ def _provider_list(ctx: Context) -> Response:
 
 
 def _provider_put(ctx: Context) -> Response:
+    body = read(ctx, PROVIDER_TRAITS)
     row = provider(ctx)
-    body = PROVIDER_TRAITS.parse(ctx.body, ctx.where)
     expect(row, body["resource_provider_generation"])
     check_traits(ctx.tx, body["traits"])
-    set_traits(ctx.tx, row.id, set(body["traits"]))
-    step(ctx.tx, row)
+    if set_traits(ctx.tx, row.id, set(body["traits"])):
+        step(ctx.tx, row)
     return _of_provider(ctx, row)
 
 
 def _provider_clear(ctx: Context) -> Response:
     row = provider(ctx)
-    set_traits(ctx.tx, row.id, set())
-    step(ctx.tx, row)
+    if set_traits(ctx.tx, row.id, set()):
+        step(ctx.tx, row)
     return empty(ctx)
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..core.errors import BadRequest
 from ..core.types import Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from .answer import answer
 from .body import NAME
+from .place import asked_at
 from .providers import provider
 from .query import check_keys
 from .rows import DEFAULT_TYPE, Allocation, Consumer, Inventory
@@ -32,15 +32,15 @@ def _of_project(ctx: Context) -> Response:
     check_keys(ctx, {"project_id", "user_id"} | ({"consumer_type"} if typed else set()))
     project_id = ctx.request.get("project_id")
     if project_id is None:
-        raise BadRequest("Invalid query string parameters: 'project_id' is required.")
-    _ID.read(project_id, ctx.where.at("project_id"))
+        raise asked_at(ctx, "").missing("project_id")
+    _ID.read(project_id, asked_at(ctx, "project_id"))
     ctx.require("placement:usages", {"project_id": project_id})
     where = [Consumer.project_id == project_id]
     if (user_id := ctx.request.get("user_id")) is not None:
-        where.append(Consumer.user_id == _ID.read(user_id, ctx.where.at("user_id")))
+        where.append(Consumer.user_id == _ID.read(user_id, asked_at(ctx, "user_id")))
     kind = ctx.request.get("consumer_type")
     if kind is not None and kind not in ("all", DEFAULT_TYPE):
-        NAME.read(kind, ctx.where.at("consumer_type"))
+        NAME.read(kind, asked_at(ctx, "consumer_type"))
     if kind not in (None, "all"):
         where.append(Consumer.consumer_type == kind)
     if not typed:

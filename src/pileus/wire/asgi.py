@@ -155,7 +155,8 @@ class _Call:
             if response is None:
                 raise _no_service(path)
             return response
-        self.found = dispatcher.find(self.service, request)
+        self._version = dispatcher.version(self.service, request)
+        self.found = dispatcher.find(self.service, request, self._version)
         if self.found.route.stream:
             request = _streaming(request, self._more, loop)
         else:

@@ -58,11 +58,14 @@ class Dispatcher:
                 return service
         return None
 
-    def find(self, service: Service, request: Request) -> Found:
-        """The route of a request. Raises NotFound, MethodNotAllowed, NotAcceptable, BadRequest."""
-        version: Version = (0, 0)
-        if service.microversions is not None:
-            version = negotiate(request, service.microversions)
+    def version(self, service: Service, request: Request) -> Version:
+        """The microversion of a request. Raises NotAcceptable, BadRequest."""
+        if service.microversions is None:
+            return 0, 0
+        return negotiate(request, service.microversions)
+
+    def find(self, service: Service, request: Request, version: Version) -> Found:
+        """The route of a request. Raises NotFound, MethodNotAllowed."""
         path = request.path
         if service.unversioned is not None and service.microversions is not None:
             old, new = service.unversioned
@@ -102,6 +105,8 @@ class Dispatcher:
     def answer(self, found: Found, request: Request, request_id: str) -> Response:
         """Run the handler and make its result a Response. Raises Fault."""
         who = self.credentials(found, request)
+        if found.service.admit is not None:
+            found.service.admit(found.route, request)
         body = None if found.route.stream else _read_body(found.route, request)
         route = _choose(found.routes, body)
         asked = request.headers.get("x-openstack-request-id", "")
@@ -140,7 +145,8 @@ class Dispatcher:
             # Two requests raced for what may exist once; the loser's transaction left nothing.
             log.info("a request lost a race: %s", clash.orig)
             raise Conflict(
-                "Another request has just taken or changed what this one needs; try again."
+                "Another request has just taken or changed what this one needs; try again.",
+                kind=context.service.clash,
             ) from clash
 
     def fault(self, service: Service, fault: Fault, version: Version, request_id: str) -> Response:
@@ -166,7 +172,7 @@ def _read_body(route: Route, request: Request) -> Any:
             _limit_depth(body)
         return body
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as wrong:
-        raise BadRequest(f"Malformed JSON in the request body: {wrong}") from None
+        raise BadRequest(f"Malformed JSON: {wrong}") from None
 
 
 def _limit_depth(body: Any) -> None:

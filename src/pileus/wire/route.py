@@ -105,7 +105,8 @@ class Router:
         if found is None:
             allowed = ", ".join(sorted(node.routes))
             raise MethodNotAllowed(
-                f"{method} is not possible here; {allowed} is.", headers={"Allow": allowed}
+                f"The method {method} is not allowed for this resource. Allowed: {allowed}.",
+                headers={"Allow": allowed},
             )
         return found, params
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..core.errors import Fault
 from ..core.policy import Rule
 from ..core.types import Version
-from .context import Context, Response
+from .context import Context, Request, Response
 from .route import Route
 
 # How a fault becomes an answer; the context is absent when no route was found.
@@ -24,6 +24,13 @@ class Microversions:
     oldest: Version
     newest: Version
     legacy_header: str = ""  # "X-OpenStack-Nova-API-Version"
+    # How the service writes the header's name in `Vary`, reads versions, and speaks of wrong ones.
+    vary: str = "OpenStack-API-Version"
+    form: str = r"([1-9]\d{0,5})\.(0|[1-9]\d{0,5})"
+    malformed: str = (
+        "API Version String {0} is of invalid format. Must be of format MajorNum.MinorNum."
+    )
+    outside: str = "Version {0} is not supported by the API. Minimum is {1} and maximum is {2}."
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,9 @@ class Service:
     # "/images/" is an item without an id, so 404, and not the collection.
     strict_slash: bool = False
     max_body: int = 1 << 20
+    clash: str = ""  # the name of the error of a request that lost a race to another
+    # What the service demands of a request's headers beyond what every service does: raises Fault.
+    admit: Callable[[Route, Request], None] | None = None
     # A path under which the routes of another answer as well, always in the oldest microversion:
     # compute's v2.0 is v2.1 without microversions.
     unversioned: tuple[str, str] | None = None

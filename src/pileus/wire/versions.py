@@ -19,17 +19,13 @@ def negotiate(request: Request, known: Microversions) -> Version:
         return known.oldest
     if asked == "latest":
         return known.newest
-    found = re.fullmatch(r"([1-9]\d{0,5})\.(0|[1-9]\d{0,5})", asked)
+    found = re.fullmatch(known.form, asked)
     if found is None:
-        raise BadRequest(
-            f"API Version String {asked} is of invalid format. Must be of format MajorNum.MinorNum."
-        )
+        raise BadRequest(known.malformed.format(asked))
     version = (int(found[1]), int(found[2]))
     if not known.oldest <= version <= known.newest:
-        raise NotAcceptable(
-            f"Version {asked} is not supported by the API. Minimum is {dotted(known.oldest)}"
-            f" and maximum is {dotted(known.newest)}."
-        )
+        span = dotted(known.oldest), dotted(known.newest)
+        raise NotAcceptable(known.outside.format(asked, *span))
     return version
 
 
@@ -46,7 +42,7 @@ def _asked(request: Request, known: Microversions) -> str:
 def answer_headers(version: Version, known: Microversions) -> dict[str, str]:
     """The headers that say which version the answer is in."""
     found = {"OpenStack-API-Version": f"{known.service_type} {dotted(version)}"}
-    vary = "OpenStack-API-Version"
+    vary = known.vary
     if known.legacy_header:
         found[known.legacy_header] = dotted(version)
         vary += f", {known.legacy_header}"

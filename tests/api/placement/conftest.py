@@ -1,7 +1,7 @@
 """Placement alone, over the wire, on a fresh database."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,20 @@ class Api:
     def by(self, token: str) -> "Api":
         return Api(self.db, self.app, self.version, token)
 
-    def call(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        extra_headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> httpx.Response:
         async def go() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
             headers = {"OpenStack-API-Version": f"placement {self.version}"}
             if self.token:
                 headers["X-Auth-Token"] = self.token
+            headers |= extra_headers or {}
             base = "http://cloud"
             async with httpx.AsyncClient(transport=transport, base_url=base) as client:
                 url = f"/placement{path}"
@@ -83,9 +91,11 @@ class Api:
         stocks = {n: s if isinstance(s, dict) else {"total": s} for n, s in (stock or {}).items()}
         full = {"resource_provider_generation": 0, "inventories": stocks}
         self.put(f"{here}/inventories", full)
-        self.put(f"{here}/traits", {"resource_provider_generation": 1, "traits": list(traits)})
-        groups = {"resource_provider_generation": 2, "aggregates": list(aggregates)}
-        self.put(f"{here}/aggregates", groups)
+        if traits:
+            self.put(f"{here}/traits", {"resource_provider_generation": 1, "traits": list(traits)})
+        groups: dict[str, Any] = {"aggregates": list(aggregates)}
+        for generation in [2] if traits else [1, 2]:  # every provider begins at 3
+            self.put(f"{here}/aggregates", groups | {"resource_provider_generation": generation})
         return uuid
 
     def allocate(

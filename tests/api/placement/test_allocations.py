@@ -97,9 +97,10 @@ def test_inventory_in_use_stays(api: Api) -> None:
         ),
     ]
 
-    for answer in answers:
-        assert answer.status_code == 409
-        assert answer.json()["errors"][0]["code"] == "placement.inventory.inuse"
+    assert [answer.status_code for answer in answers] == [409, 409, 409]
+    codes = [answer.json()["errors"][0]["code"] for answer in answers]
+    in_use = "placement.inventory.inuse"
+    assert codes == [in_use, "placement.concurrent_update", in_use]
     gone = api.call("DELETE", here)
     assert gone.json()["errors"][0]["code"] == "placement.resource_provider.inuse"
 

@@ -224,7 +224,7 @@ def _unable(provider_id: str, why: str) -> str:
 def _why(name: str, amount: int, row: Inventory | None, used: int) -> str:
     """Why an inventory cannot give so much; "" where it can."""
     if row is None:
-        return f"it has no inventory of {name}"
+        return f"Inventory for {name!r} on it is invalid: it has none"
     if not row.min_unit <= amount <= row.max_unit or amount % row.step_size:
         return (
             f"it gives {name} in pieces of {row.min_unit} to {row.max_unit}, in steps of"
@@ -232,7 +232,8 @@ def _why(name: str, amount: int, row: Inventory | None, used: int) -> str:
         )
     if used + amount > row.capacity:
         return (
-            f"{amount} {name} would exceed its capacity of {row.capacity}, of which {used} is used"
+            f"The requested amount would exceed the capacity: {amount} {name} would exceed its"
+            f" capacity of {row.capacity}, of which {used} is used"
         )
     return ""
 

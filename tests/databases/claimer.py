@@ -39,6 +39,7 @@ class Claimer:
 
     def _ask(self, method: str, path: str, query: str = "", body: object = None) -> object:
         headers = {"x-auth-token": "t", "openstack-api-version": "placement 1.39"}
+        headers |= {"content-type": "application/json"} if body is not None else {}
         pairs = tuple(tuple(one.split("=")) for one in query.split("&") if one)
         data = b"" if body is None else msgspec.json.encode(body)
         request = Request(method, path, "http://x", pairs, headers, data)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from .answer import answer, empty
 from .body import MANY_SHARES, SHARES, SHARES_FULL, SHARES_LIST, UUID
-from .claims import free_all, held_by, release, take_all, whole
+from .claims import free_all, held_by, no_worse, release, take_all, whole
 from .names import check_classes
 from .place import read
 from .providers import CONCURRENT, provider
@@ -116,13 +116,14 @@ def set_shares(
         kinds[id] = body.get("consumer_type", consumer.consumer_type if consumer else DEFAULT_TYPE)
         held[id] = held_by(tx, id) if consumer else {}
     _check(tx, shares)
+    spared = no_worse(held.values(), shares.values())
     with whole(tx):
         for id in sorted(wanted):
             free_all(tx, id, held[id])
         between()
         for id, body in sorted(wanted.items()):
             owner = body.get("project_id", NOBODY), body.get("user_id", NOBODY)
-            take_all(tx, id, shares[id], *owner, kinds[id], touched=held[id])
+            take_all(tx, id, shares[id], *owner, kinds[id], held[id], spared)
         # However many consumers change, one request is one step of a provider's generation, and
         # none of a provider that consumers have only left for others.
         steps = Counter(p for id in wanted for p in {*shares[id], *held[id]})

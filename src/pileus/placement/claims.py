@@ -6,7 +6,7 @@ one fails, or runs again on what the other left.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -68,7 +68,9 @@ def claim(
     # Undone alone, so that the caller may try another provider.
     with whole(tx), tx.conn.begin_nested():
         free_all(tx, consumer_id, mine)
-        take_all(tx, consumer_id, {provider_id: wanted}, project_id, user_id, consumer_type)
+        then = {provider_id: wanted}
+        spared = no_worse([mine], [then])
+        take_all(tx, consumer_id, then, project_id, user_id, consumer_type, spared=spared)
 
 
 def release(tx: Tx, consumer_id: str, provider_id: str | None = None) -> None:
@@ -122,6 +124,24 @@ def free_all(tx: Tx, consumer_id: str, held: Shares) -> None:
             tx.increase(Inventory, "used", -amount, **share)
 
 
+def no_worse(before: Iterable[Shares], then: Iterable[Shares]) -> Collection[tuple[str, str]]:
+    """The (provider, resource class) of which all together hold no more than before.
+
+    It may lie beyond a capacity that has shrunk meanwhile, and stay there.
+    """
+    held, wanted = _sums(before), _sums(then)
+    return {one for one, amount in wanted.items() if amount <= held[one]}
+
+
+def _sums(several: Iterable[Shares]) -> Counter[tuple[str, str]]:
+    found = Counter[tuple[str, str]]()
+    for shares in several:
+        for provider_id, one in shares.items():
+            for name, amount in one.items():
+                found[provider_id, name] += amount
+    return found
+
+
 def take_all(
     tx: Tx,
     consumer_id: str,
@@ -130,14 +150,16 @@ def take_all(
     user_id: str,
     consumer_type: str = DEFAULT_TYPE,
     touched: Iterable[str] = (),
+    spared: Collection[tuple[str, str]] = (),
 ) -> None:
     """Write a consumer's shares of providers of which it holds nothing now, and its row.
 
     Within a `whole` block, which says why where there is too little.
 
     touched: further providers whose generation must grow, as the consumer has left them.
+    spared: as `no_worse` has it.
     """
-    _take(tx, wanted)
+    _take(tx, wanted, spared)
     if wanted:
         _keep_consumer(tx, consumer_id, project_id, user_id, consumer_type)
     else:
@@ -172,21 +194,22 @@ def fits(amount: sa.ColumnElement[int], columns: Any = None) -> sa.ColumnElement
     columns: those of an alias of the inventory table, where the query has one.
     """
     c = Inventory.table.c if columns is None else columns
-    return sa.and_(
-        (c.total - c.reserved) * c.allocation_ratio >= c.used + amount,
-        c.min_unit <= amount,
-        c.max_unit >= amount,
-        amount % c.step_size == 0,
-    )
+    room = (c.total - c.reserved) * c.allocation_ratio >= c.used + amount
+    return sa.and_(room, _in_pieces(amount, c))
 
 
-def _take(tx: Tx, wanted: Shares) -> None:
+def _in_pieces(amount: sa.ColumnElement[int], c: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(c.min_unit <= amount, c.max_unit >= amount, amount % c.step_size == 0)
+
+
+def _take(tx: Tx, wanted: Shares, spared: Collection[tuple[str, str]]) -> None:
     """Always in the same order, so that of two who want the same the second waits."""
     takes = []
     for provider_id, shares in sorted(wanted.items()):
         tx.line("provider", provider_id)
         for name, amount in sorted(shares.items()):
-            takes.append({"own_provider": provider_id, "own_class": name, "amount": amount})
+            own = {"own_provider": provider_id, "own_class": name, "amount": amount}
+            takes.append(own | {"spared": (provider_id, name) in spared})
     if tx.update_all(_taking(), takes) < len(takes):
         raise _Short(wanted)
 
@@ -198,7 +221,9 @@ def _taking() -> sa.Update:
         c.provider_id == sa.bindparam("own_provider"),
         c.resource_class == sa.bindparam("own_class"),
     )
-    return sa.update(Inventory.table).where(*own, fits(amount)).values(used=c.used + amount)
+    spared = sa.bindparam("spared", type_=sa.Boolean())
+    enough = sa.or_(fits(amount), sa.and_(spared, _in_pieces(amount, c)))
+    return sa.update(Inventory.table).where(*own, enough).values(used=c.used + amount)
 
 
 def _why_not(tx: Tx, wanted: Shares) -> str:

@@ -59,6 +59,25 @@ def test_capacity_is_never_exceeded_and_a_refusal_changes_nothing(api: Api) -> N
     clean(api)
 
 
+def test_what_lies_beyond_a_shrunk_capacity_may_stay_and_shrink(api: Api) -> None:
+    one = api.provider(1, {"VCPU": 8, "DISK_GB": 100})
+    assert api.allocate(1, {one: {"VCPU": 4, "DISK_GB": 10}}).status_code == 204
+    assert api.allocate(2, {one: {"VCPU": 4}}).status_code == 204
+    generation = api.get(f"/resource_providers/{one}")["generation"]
+    shrunk = {"resource_provider_generation": generation, "total": 2}
+    path = f"/resource_providers/{one}/inventories/VCPU"
+    assert api.call("PUT", path, json=shrunk).status_code == 200
+
+    same = api.allocate(1, {one: {"VCPU": 4, "DISK_GB": 20}}, generation=1)
+    less = api.allocate(1, {one: {"VCPU": 3, "DISK_GB": 20}}, generation=2)
+    more = api.allocate(1, {one: {"VCPU": 4, "DISK_GB": 20}}, generation=3)
+    other = api.allocate(3, {one: {"VCPU": 1}})
+
+    assert (same.status_code, less.status_code) == (204, 204)
+    assert (more.status_code, other.status_code) == (409, 409)
+    assert used(api, one) == {"VCPU": 7, "DISK_GB": 20}
+
+
 def test_units_and_steps_hold(api: Api) -> None:
     stock = {"total": 100, "min_unit": 4, "max_unit": 20, "step_size": 4}
     one = api.provider(1, {"DISK_GB": stock})

@@ -90,7 +90,8 @@ class Bench:
         body = msgspec.json.encode({"auth": {"identity": proof, "scope": SCOPE}})
         headers = {"content-type": "application/json"}
         request = Request("POST", "/v3/auth/tokens", "http://bench", (), headers, body)
-        found = self.dispatcher.find(identity.SERVICE, request)
+        version = self.dispatcher.version(identity.SERVICE, request)
+        found = self.dispatcher.find(identity.SERVICE, request, version)
         answer = self.dispatcher.answer(found, request, "req-bench")
         assert answer.status == 201
         return answer

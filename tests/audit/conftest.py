@@ -58,7 +58,9 @@ class Patient(World):
         data = json.dumps({one: body} if one else body).encode()
         request = Request(method, f"/v2.0/{path}", "", (), {"x-auth-token": "owner"}, data)
         number = f"req-{self.calls:08x}-0000-4000-8000-000000000000"
-        answer = dispatcher.answer(dispatcher.find(network.SERVICE, request), request, number)
+        version = dispatcher.version(network.SERVICE, request)
+        found = dispatcher.find(network.SERVICE, request, version)
+        answer = dispatcher.answer(found, request, number)
         found: dict[str, Any] = answer.body[one] if one else answer.body  # type: ignore[index]
         return found
 

@@ -43,7 +43,8 @@ class Claimer:
         pairs = tuple(tuple(one.split("=")) for one in query.split("&") if one)
         data = b"" if body is None else msgspec.json.encode(body)
         request = Request(method, path, "http://x", pairs, headers, data)  # type: ignore[arg-type]
-        found = self._api.find(placement.SERVICE, request)
+        version = self._api.version(placement.SERVICE, request)
+        found = self._api.find(placement.SERVICE, request, version)
         return self._api.answer(found, request, "req-1").body
 
     def _consumer(self) -> str:

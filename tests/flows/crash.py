@@ -117,7 +117,7 @@ class World:
         request = Request(method, path, "http://cloud", (), headers, data)
         request_id = f"req-{self.calls:08x}-0000-4000-8000-000000000000"
         try:
-            found = dispatcher.find(service, request)
+            found = dispatcher.find(service, request, dispatcher.version(service, request))
             answer = dispatcher.answer(found, request, request_id)
         except Fault as fault:
             return fault.status, fault.message

@@ -125,8 +125,9 @@ bench-choices: .bench/.done ## Measure the libraries chosen against those not ch
 bench-fleet: env ## Measure 500, 1,000 and 5,000 simulated hosts (BENCH_FILL= more servers on the last)
 	$(BIN)/python bench/fleet.py
 
-bench-placement: env databases ## Measure allocation candidates and claims, 1,000 and 10,000 hosts of 7 providers
+bench-placement: env databases ## Measure candidates, claims and the choice of hosts, with 1,000 and 10,000 hosts
 	$(BIN)/python bench/placement.py
+	$(BIN)/python bench/scheduling.py
 
 bench: env ## Measure the simulated cloud; as root with a cloud up, also a real guest
 	$(BIN)/python bench/api.py

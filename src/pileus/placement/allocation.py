@@ -95,12 +95,13 @@ def _post(ctx: Context) -> Response:
 def set_shares(
     ctx: Context,
     wanted: Mapping[str, Mapping[str, Any]],
-    between: Callable[[], None] = lambda: None,
+    between: Callable[[], None] | None = None,
 ) -> None:
     """Make each consumer hold what its body says, all of them or none.
 
     Everything is given back before anything is taken, so that consumers can change places;
-    `between` runs then.
+    `between` runs then, and after it what is taken has to fit. Without it, what lies beyond a
+    capacity may stay there.
     Raises BadRequest, Conflict and NoCapacity.
     """
     tx = ctx.tx
@@ -116,11 +117,12 @@ def set_shares(
         kinds[id] = body.get("consumer_type", consumer.consumer_type if consumer else DEFAULT_TYPE)
         held[id] = held_by(tx, id) if consumer else {}
     _check(tx, shares)
-    spared = no_worse(held.values(), shares.values())
+    spared = () if between is not None else no_worse(held.values(), shares.values())
     with whole(tx):
         for id in sorted(wanted):
             free_all(tx, id, held[id])
-        between()
+        if between is not None:
+            between()
         for id, body in sorted(wanted.items()):
             owner = body.get("project_id", NOBODY), body.get("user_id", NOBODY)
             take_all(tx, id, shares[id], *owner, kinds[id], held[id], spared)

@@ -1,8 +1,10 @@
 """Flows: carried on, resumed, undone, turned round."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from pileus.core import flow
@@ -297,3 +299,58 @@ def test_a_crash_outside_a_transaction_is_taken_up_when_the_lease_ends(
     engine.settle()
 
     assert trace.seen == ["one", "two", "two", "three"]
+
+
+def test_a_failure_is_not_laid_to_the_flow_that_has_taken_its_place(
+    db: Database, trace: Trace, engine: Engine
+) -> None:
+    def replaced_then_failed(run: Run) -> None:
+        drop = engine.kinds["box.drop"]
+        db.run(lambda tx: flow.turn(tx, drop, "b"))
+        raise Failed("too late to matter")
+
+    trace.hooks["two"] = replaced_then_failed
+    db.run(lambda tx: flow.start(tx, trace.flow, "b"))
+
+    engine.settle()
+
+    assert trace.seen == ["one", "two"]
+    assert _left(db) == (0, 0)
+
+
+def test_a_failure_is_not_laid_to_a_step_that_another_has_carried_on(
+    db: Database, trace: Trace, engine: Engine
+) -> None:
+    def carried_on_then_failed(run: Run) -> None:
+        trace.hooks.pop("two")
+        later = db.clock.now() + timedelta(hours=1)
+        db.run(lambda tx: tx.execute(sa.update(FlowRow.table).values(term=99, wake_at=later)))
+        raise Failed("the lease was lost")
+
+    trace.hooks["two"] = carried_on_then_failed
+    db.run(lambda tx: flow.start(tx, trace.flow, "b"))
+
+    engine.settle()
+
+    left = db.read(lambda tx: flow.find(tx, "b"))
+    assert left is not None
+    assert (left.undoing, left.tries, left.fault) == (0, 0, None)
+
+
+def test_undoing_that_ends_too_late_does_not_run_what_follows_it(
+    db: Database, trace: Trace, engine: Engine
+) -> None:
+    def fail(_run: Run) -> None:
+        raise Failed("two is broken")
+
+    def replaced(_run: Run) -> None:
+        drop = engine.kinds["box.drop"]
+        db.run(lambda tx: flow.turn(tx, drop, "b"))
+
+    trace.hooks |= {"two": fail, "un_two": replaced}
+    _start(db, trace)
+
+    engine.settle()
+
+    assert trace.seen == ["one", "two", "un_two"]
+    assert _left(db) == (0, 0)

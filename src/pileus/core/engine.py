@@ -117,6 +117,7 @@ class Engine:
     def _one_step(self, subject: str) -> bool:
         """One step in one transaction; true when there may be more to do at once."""
         outside: list[tuple[FlowRow, Flow, Step]] = []
+        met: list[tuple[str, int]] = []  # the flow and its term, as this attempt has them
 
         def work(tx: Tx) -> bool:
             outside.clear()
@@ -125,6 +126,7 @@ class Engine:
                 return False
             if row.lease_until is not None and row.lease_until > tx.now:
                 return False
+            met[:] = [(row.id, row.term)]
             if tx.now - row.wake_at > _ALONE:
                 # While no process ran, nobody could answer either: that was not waiting.
                 self._record(tx, row, since=tx.now)
@@ -133,6 +135,7 @@ class Engine:
             if step.outside and (step.undo is not None or not row.undoing):
                 lease = tx.now + timedelta(seconds=_LEASE)
                 self._record(tx, row, lease_until=lease, owner=self.db.owner)
+                met[:] = [(row.id, row.term)]
                 outside.append((row, kind, step))
                 return True
             waiting = self._act(step, Run(row, self.parts, self.db, tx))
@@ -147,7 +150,7 @@ class Engine:
         except NoWrites:
             raise  # nothing of the step stands, and it is not to blame
         except Exception as problem:
-            return self._failed(subject, problem)
+            return self._failed(subject, met, problem)
 
     def _act(self, step: Step, run: Run) -> Wait | None:
         if not run.row.undoing:
@@ -157,8 +160,13 @@ class Engine:
     def _call(self, row: FlowRow, kind: Flow, step: Step) -> bool:
         """A step outside transactions, under the lease that was just taken."""
         waiting = self._act(step, Run(row, self.parts, self.db))
-        mine = [flows.line(row.subject)]
-        return self.db.run(lambda tx: self._after(tx, row, kind, waiting), lines=mine)
+
+        def after(tx: Tx) -> bool:
+            if not _still(tx, row.subject, (row.id, row.term)):
+                return False
+            return self._after(tx, row, kind, waiting)
+
+        return self.db.run(after, lines=[flows.line(row.subject)])
 
     def _after(self, tx: Tx, row: FlowRow, kind: Flow, waiting: Wait | None) -> bool:
         """Record what the step came to; true when the flow goes on at once."""
@@ -187,11 +195,11 @@ class Engine:
         row.__dict__.update(values)
         row.term += 1
 
-    def _failed(self, subject: str, problem: Exception) -> bool:
+    def _failed(self, subject: str, met: list[tuple[str, int]], problem: Exception) -> bool:
         """A step raised: try again, or turn the flow round."""
 
         def work(tx: Tx) -> bool:
-            row = flows.find(tx, subject)
+            row = _still(tx, subject, *met)
             if row is None:
                 return False
             final = isinstance(problem, Failed | Refused) or row.tries + 1 >= _TRIES
@@ -211,6 +219,16 @@ class Engine:
         unexpected = not isinstance(problem, Failed | Refused | Busy | Broken)
         log.log(level, "flow of %s: a step failed: %s", subject, problem, exc_info=unexpected)
         return self.db.run(work, lines=[flows.line(subject)])
+
+
+def _still(tx: Tx, subject: str, *met: tuple[str, int]) -> FlowRow | None:
+    """The subject's flow if it is at the term at which it was met.
+
+    Else somebody has carried it on, or another flow has taken its place: a delete, which must not
+    be turned round for what failed before it.
+    """
+    row = flows.find(tx, subject)
+    return row if row is not None and (row.id, row.term) in met else None
 
 
 @cache

@@ -159,12 +159,12 @@ class Engine:
 
     def _call(self, row: FlowRow, kind: Flow, step: Step) -> bool:
         """A step outside transactions, under the lease that was just taken."""
+        mine = row.id, row.term
         waiting = self._act(step, Run(row, self.parts, self.db))
 
         def after(tx: Tx) -> bool:
-            if not _still(tx, row.subject, (row.id, row.term)):
-                return False
-            return self._after(tx, row, kind, waiting)
+            now = _still(tx, row.subject, mine)
+            return now is not None and self._after(tx, now, kind, waiting)
 
         return self.db.run(after, lines=[flows.line(row.subject)])
 

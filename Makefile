@@ -8,7 +8,7 @@ HAS_VENV := $(PYTHON) -c "import ensurepip, venv" 2>/dev/null
 # From which libvirt's Python bindings are built.
 TO_BUILD := libvirt-dev pkg-config gcc libc6-dev python3-dev
 HAS_DATABASES := ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && [ -x /usr/sbin/haproxy ]
-HAS_PING := @command -v ping >/dev/null
+HAS_PING := @command -v ping >/dev/null && command -v virt-xml-validate >/dev/null && command -v xmllint >/dev/null
 HAS_MMDEBSTRAP := @command -v mmdebstrap >/dev/null
 BARE ?= /var/tmp/pileus-bare
 PIP := pip install -q --disable-pip-version-check
@@ -38,8 +38,8 @@ $(VENV)/.host: requirements/host.txt $(VENV)/.done
 databases: ## Add the throw-away database servers of the tests (root, Debian 12)
 	@$(HAS_DATABASES) || tools/databases $(STATE)
 
-ping: ## Add the ping that the journey sends (root, Debian 12)
-	$(HAS_PING) || tools/packages $(STATE) iputils-ping
+ping: ## Add the ping that the journey sends, and what checks definitions of guests (root, Debian 12)
+	$(HAS_PING) || tools/packages $(STATE) iputils-ping libvirt-clients libxml2-utils
 
 client: $(CLIENT)/.done ## Make .client with the real openstack client
 $(CLIENT)/.done: requirements/client.txt

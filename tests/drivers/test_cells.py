@@ -74,7 +74,9 @@ def test_a_guest_is_told_of_its_cells_and_kept_to_the_hosts() -> None:
     ]
 
 
-@pytest.mark.skipif(shutil.which("xmllint") is None, reason="xmllint reads libvirt's schemas")
+@pytest.mark.skipif(
+    shutil.which("xmllint") is None, reason="no xmllint here: `make ping` installs it"
+)
 @pytest.mark.parametrize("accelerator", ["kvm", "tcg"])
 def test_the_definition_is_one_by_libvirts_schema(tmp_path: Path, accelerator: str) -> None:
     pinned = PINNED if accelerator == "kvm" else replace(PINNED, pins=(), shared=(4, 5))

@@ -33,14 +33,12 @@ _KNOWN: Mapping[str, tuple[str, str]] = {
     r"hw:numa_cpus\.[0-9]+": _CPUS,
     r"hw:numa_mem\.[0-9]+": _COUNT,
     r"hw_rng:allowed": ("(?i)true|yes|1", "True: every guest has a source of randomness"),
-    r"resources:[A-Z0-9_]+": _AMOUNT,
-    r"trait:[A-Z0-9_]+": ("required|forbidden", "required or forbidden"),
+    r"group_policy": ("none|isolate", "none or isolate"),
+    r"resources([A-Za-z0-9_-]{1,64})?:[A-Z0-9_]+": _AMOUNT,
+    r"trait([A-Za-z0-9_-]{1,64})?:[A-Z0-9_]+": ("required|forbidden", "required or forbidden"),
 }
 # What classic clouds know and nothing here can keep: key → why, or what to use instead.
 _NOT_HERE: Mapping[str, str] = {
-    r"(resources|trait)[A-Za-z0-9_-]+:.*|group_policy": (
-        "a server's resources come from its host's own provider: ask for them without a suffix"
-    ),
     r"pci_passthrough:.*": (
         "devices are not passed through by alias: count them as a custom resource class, and ask"
         " for resources:CUSTOM_…"

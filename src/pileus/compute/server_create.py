@@ -15,7 +15,7 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action, server_body, server_view
 from . import flavor as flavors
-from .demand import needs
+from .demand import isolated, needs
 from .flows.create import CREATE, ask
 from .flows.guest import POLL
 from .group import ServerGroup
@@ -95,6 +95,7 @@ def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
         raise Forbidden("Maximum number of metadata items exceeds the quota.")
     snapshot, properties = flavors.kept(flavor), boot_image.properties(image)
     wanted(snapshot, properties)
+    isolated(snapshot)
     topology(snapshot, properties)
     zone, host = _zone(ctx, body)
     group_id = _group(ctx, hints)

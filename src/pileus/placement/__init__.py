@@ -6,9 +6,10 @@ from ..core.loop import Loop
 from ..core.parts import Parts
 from .audit import INVARIANTS, samples
 from .changes import loop
-from .claims import NoCapacity, claim, release
-from .claims import held_by as allocations
+from .claims import NoCapacity, claim, claim_tree, release
+from .claims import held_by as holdings
 from .claims import held_by_all as all_allocations
+from .claims import held_of_trees as allocations
 from .hosts import Candidate, Funnel, candidates
 from .index import Index
 from .provide import (
@@ -18,12 +19,16 @@ from .provide import (
     aggregate_remove,
     holding,
     provider_put,
-    provider_remove,
     ratio_put,
+    tree_remove,
     usages,
     with_trait,
 )
+from .query import Asked as Group
+from .search import Slot
+from .search import Wish as Request
 from .service import SERVICE
+from .tree import Step, times, way
 
 FLOWS: tuple[Flow, ...] = ()
 
@@ -33,9 +38,13 @@ __all__ = [
     "SERVICE",
     "Candidate",
     "Funnel",
+    "Group",
     "Index",
     "Inventory",
     "NoCapacity",
+    "Request",
+    "Slot",
+    "Step",
     "Usage",
     "aggregate_add",
     "aggregate_remove",
@@ -43,14 +52,18 @@ __all__ = [
     "allocations",
     "candidates",
     "claim",
+    "claim_tree",
     "holding",
+    "holdings",
     "loops",
     "provider_put",
-    "provider_remove",
     "ratio_put",
     "release",
     "samples",
+    "times",
+    "tree_remove",
     "usages",
+    "way",
     "with_trait",
 ]
 

@@ -212,6 +212,19 @@ def provider_remove(tx: Tx, id: str) -> None:
     tx.signal(TOPIC)
 
 
+def tree_remove(tx: Tx, root_id: str) -> None:
+    """Delete a root provider and all below it. One that is gone is no error.
+
+    Raises Conflict while something is allocated from any of them.
+    """
+    left = {row.id: row for row in tx.all(Provider, root_id=root_id)}
+    while left:
+        above = {row.parent_id for row in left.values()}
+        for id in left.keys() - above:
+            provider_remove(tx, id)
+            del left[id]
+
+
 def usages(tx: Tx, providers: Collection[str] | None = None) -> dict[str, dict[str, Usage]]:
     """{provider: {resource class: usage}} of these providers, or of every one."""
     given: dict[str, Any] = {} if providers is None else {"provider_id": list(providers)}

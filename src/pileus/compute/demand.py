@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import placement
 from ..core.errors import BadRequest
+from ..host.processors import parse
 
 Image = Mapping[str, str]
 Flavor = Mapping[str, Any]
@@ -19,6 +20,7 @@ _PROCESSORS = frozenset({"VCPU", "PCPU"})
 # What every host's own provider has.
 _USUAL = _PROCESSORS | {"MEMORY_MB", "DISK_GB"}
 _NONE: Image = {}
+_MASK = "hw:cpu_dedicated_mask"
 
 
 def needs(flavor: Flavor, root_gb: int = 0, image: Image = _NONE) -> dict[str, int]:
@@ -36,8 +38,9 @@ def needs(flavor: Flavor, root_gb: int = 0, image: Image = _NONE) -> dict[str, i
 
 
 def _processors(flavor: Flavor, image: Image) -> dict[str, int]:
-    if dedicated(flavor, image):
-        return {"PCPU": flavor["vcpus"]}
+    own = len(dedicated(flavor, image))
+    if own:
+        return {"PCPU": own, "VCPU": flavor["vcpus"] - own}
     if any(name in _PROCESSORS for _, name, _ in _resources(flavor)):
         return {}
     return {"VCPU": flavor["vcpus"]}
@@ -102,10 +105,39 @@ def beyond(flavor: Flavor, image: Image = _NONE) -> tuple[object, ...]:
     return (unusual, own, isolated(flavor)) if unusual or own else ()
 
 
-def dedicated(flavor: Flavor, image: Image = _NONE) -> bool:
-    """Whether each of the guest's processors has one of the host's to itself."""
-    asked = flavor.get("extra_specs", {}).get("hw:cpu_policy") or image.get("hw_cpu_policy")
-    return bool(asked == "dedicated")
+def dedicated(flavor: Flavor, image: Image = _NONE) -> frozenset[int]:
+    """Those of the guest's processors that have one of the host's each to themselves.
+
+    Raises BadRequest for a mask that cannot be meant.
+    """
+    specs = flavor.get("extra_specs", {})
+    policy, mask = specs.get("hw:cpu_policy") or image.get("hw_cpu_policy"), specs.get(_MASK)
+    every = frozenset(range(flavor["vcpus"]))
+    if policy == "mixed":
+        return _masked(mask, every)
+    if mask is not None:
+        raise BadRequest(
+            f"The flavor's {_MASK} is for hw:cpu_policy=mixed, not for {policy or 'none'}."
+        )
+    return every if policy == "dedicated" else frozenset()
+
+
+def _masked(mask: str | None, every: frozenset[int]) -> frozenset[int]:
+    """The processors of a mask, such as 1-3, or ^0: all but the first."""
+    if mask is None:
+        raise BadRequest(
+            f"The flavor's hw:cpu_policy is mixed: {_MASK} must say what is dedicated."
+        )
+    try:
+        found = parse(f"0-{max(every)},{mask}" if mask.strip().startswith("^") else mask)
+    except ValueError as wrong:
+        raise BadRequest(f"The flavor's {_MASK} is {mask[:80]!r}: {wrong}.") from None
+    if not found or not found < every:
+        raise BadRequest(
+            f"The flavor's {_MASK} is {mask[:80]!r}: of processors 0 to {max(every)} at least one"
+            " must be dedicated and one shared."
+        )
+    return frozenset(found)
 
 
 def traits(flavor: Flavor, image: Image = _NONE) -> tuple[frozenset[str], frozenset[str]]:

@@ -68,7 +68,7 @@ class GuestCell:
     host: int  # the host's cell
     page_kib: int = 0  # the size of its memory's pages; 0: the usual
     pins: tuple[tuple[int, int], ...] = ()  # (the guest's processor, the host's that it has)
-    shared: tuple[int, ...] = ()  # the host's processors among which its own run; of one not pinned
+    shared: tuple[int, ...] = ()  # the host's processors among which its others run
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,8 @@ class Hunt:
             able &= self._having(options[-1][0])
             if not able.any():
                 return
+        if self.wish.alone:
+            able &= self._plenty()
         roots = np.flatnonzero(able).astype(np.int32)
         for begin in range(0, len(roots), self.block):
             some = roots[begin : begin + self.block]

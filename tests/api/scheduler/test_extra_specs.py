@@ -12,6 +12,8 @@ from .fleet import Fleet
     ("key", "value"),
     [
         ("hw:cpu_policy", "dedicated"),
+        ("hw:cpu_policy", "mixed"),
+        ("hw:cpu_dedicated_mask", "^0-1"),
         ("hw:cpu_thread_policy", "isolate"),
         ("hw:numa_nodes", "2"),
         ("hw:numa_cpus.0", "0-3,^2"),
@@ -37,7 +39,7 @@ def test_what_means_something_is_taken(key: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("hw:cpu_policy", "sharrred", "shared or dedicated"),
+        ("hw:cpu_policy", "sharrred", "shared, dedicated or mixed"),
         ("hw:numa_nodes", "0", "a whole number from 1 on"),
         ("hw:numa_nodes", "two", "a whole number from 1 on"),
         ("hw:numa_cpus.0", "a-b", "processors' numbers"),
@@ -62,7 +64,6 @@ def test_from_2_86_keys_and_values_are_checked(key: str, value: str, said: str) 
     ("key", "value"),
     [
         ("pci_passthrough:alias", "gpu:1"),
-        ("hw:cpu_policy", "mixed"),
         ("hw:cpu_realtime", "yes"),
         ("hw:mem_encryption", "true"),
         ("hw:tpm_version", "2.0"),

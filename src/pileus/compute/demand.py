@@ -11,6 +11,7 @@ from typing import Any
 from .. import placement
 from ..core.errors import BadRequest
 from ..host.processors import parse
+from .pci.provider import GONE
 
 Image = Mapping[str, str]
 Flavor = Mapping[str, Any]
@@ -57,6 +58,10 @@ def takes(flavor: Flavor, root_gb: int = 0, image: Image = _NONE) -> dict[str, i
 
 def groups(flavor: Flavor) -> dict[str, placement.Group]:
     """What it takes of one provider each, by suffix. Raises BadRequest for traits of nothing."""
+    return _suffixed(flavor) | {suffix: group for suffix, (_, group) in devices(flavor).items()}
+
+
+def _suffixed(flavor: Flavor) -> dict[str, placement.Group]:
     amounts: dict[str, dict[str, int]] = {}
     for suffix, name, amount in _resources(flavor):
         if suffix and amount:
@@ -79,10 +84,22 @@ def groups(flavor: Flavor) -> dict[str, placement.Group]:
     return found
 
 
+def devices(flavor: Flavor) -> dict[str, tuple[str, placement.Group]]:
+    """The PCI devices that it takes, each a group of its own: by suffix, with its alias."""
+    found = {}
+    for one in flavor.get("devices", ()):
+        required = tuple(frozenset({name}) for name in one["traits"])
+        group = placement.Group({one["class"]: 1}, required, frozenset({GONE}))
+        for number in range(one["count"]):
+            # No flavor's own suffix has a colon.
+            found[f"{one['alias']}:{number}"] = one["alias"], group
+    return found
+
+
 def isolated(flavor: Flavor) -> bool:
     """Whether each group with a suffix has a provider of its own. Raises BadRequest."""
     policy = flavor.get("extra_specs", {}).get("group_policy")
-    if policy is None and len(groups(flavor)) > 1:
+    if policy is None and len(_suffixed(flavor)) > 1:
         raise BadRequest(
             "The flavor has more than one group of resources with a suffix and no group_policy: say"
             " none if one provider may give several of them, or isolate."

@@ -18,6 +18,7 @@ from .host import ComputeHost
 from .numa.fit import times
 from .numa.pinning import host_cells, taken
 from .numa.wanted import wanted
+from .pci.alias import resolved
 from .scheduler import Scheduler, Wish, wish_of
 from .server import Server, find
 
@@ -59,7 +60,8 @@ def explain_flavor(
         raise NotFound(f"There is no flavor {name[:80]!r}.")
     if count < 1:
         raise BadRequest(f"The count must be a whole number from 1 on, not {count}.")
-    wish = Wish(needs(kept(flavor)), zone, flavor=kept(flavor))
+    snapshot = resolved(kept(flavor), scheduler.settings.pci_alias)
+    wish = Wish(needs(snapshot), zone, flavor=snapshot)
     hosts, free, funnel = scheduler.fitting(tx, wish)
     asked = wanted(wish.flavor, wish.image)
     others = taken(tx, "") if asked else {}

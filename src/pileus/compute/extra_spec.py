@@ -34,16 +34,17 @@ _KNOWN: Mapping[str, tuple[str, str]] = {
     r"hw:numa_cpus\.[0-9]+": _CPUS,
     r"hw:numa_mem\.[0-9]+": _COUNT,
     r"hw_rng:allowed": ("(?i)true|yes|1", "True: every guest has a source of randomness"),
+    r"pci_passthrough:alias": (
+        r"\s*[^:,\s]+\s*:\s*[0-9]{1,4}\s*(,\s*[^:,\s]+\s*:\s*[0-9]{1,4}\s*)*",
+        "aliases and how many of each, such as gpu:1,nic:2",
+    ),
     r"group_policy": ("none|isolate", "none or isolate"),
     r"resources([A-Za-z0-9_-]{1,64})?:[A-Z0-9_]+": _AMOUNT,
     r"trait([A-Za-z0-9_-]{1,64})?:[A-Z0-9_]+": ("required|forbidden", "required or forbidden"),
 }
 # What classic clouds know and nothing here can keep: key → why, or what to use instead.
 _NOT_HERE: Mapping[str, str] = {
-    r"pci_passthrough:.*": (
-        "devices are not passed through by alias: count them as a custom resource class, and ask"
-        " for resources:CUSTOM_…"
-    ),
+    r"pci_passthrough:.*": "devices are asked for by pci_passthrough:alias",
     r"hw:(cpu_realtime|cpu_realtime_mask|emulator_threads_policy)": "no guest runs in real time",
     r"hw:(mem_encryption|mem_encryption_model|pmem|locked_memory)": (
         "no driver here encrypts, locks or keeps a guest's memory"

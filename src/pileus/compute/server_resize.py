@@ -18,6 +18,7 @@ from .host import ComputeHost, host_id
 from .migration import Migration, close, counted, end_stale, open_of, planned, shares
 from .numa.topology import topology
 from .numa.wanted import wanted
+from .pci.alias import resolved as resolve
 from .quota import DEFAULTS, usage
 from .scheduler import NoValidHost, Scheduler, Wish, resized, wish_of
 from .server import Server, find, hosted, idle, ready, unlocked
@@ -80,7 +81,7 @@ def _new_flavor(ctx: Context, server: Server, ref: str) -> dict[str, Any]:
         why = "Unable to resize disk down: the ephemeral disk would shrink."
     if why:
         raise BadRequest(f"Server disk was unable to be resized because: {why}")
-    new = flavors.kept(flavor)
+    new = resolve(flavors.kept(flavor), ctx.parts[Scheduler].settings.pci_alias)
     boot_image.check_ram(new, server.image_min_ram)
     wanted(new, server.image_properties)
     isolated(new)

@@ -26,6 +26,7 @@ from .fleet import Fleet
         ("resources_GPU:VGPU", "1"),
         ("trait1:CUSTOM_GOLD", "required"),
         ("group_policy", "none"),
+        ("pci_passthrough:alias", "gpu:1, nic:2"),
         ("capabilities:cpu_info:arch", "s== x86_64"),
         ("aggregate_instance_extra_specs:ssd", "<in> true"),
         ("own:key", "anything"),
@@ -48,6 +49,7 @@ def test_what_means_something_is_taken(key: str, value: str) -> None:
         ("trait1:CUSTOM_GOLD", "yes", "required or forbidden"),
         ("resources1:VCPU", "x", "a whole number from 0 on"),
         ("group_policy", "both", "none or isolate"),
+        ("pci_passthrough:alias", "gpu", "such as gpu:1"),
         ("resources:vcpu", "1", "there is no extra spec"),
         ("resources:VCPU", "-1", "a whole number from 0 on"),
         ("resources:VCPU", "\u0663", "a whole number from 0 on"),
@@ -63,7 +65,7 @@ def test_from_2_86_keys_and_values_are_checked(key: str, value: str, said: str) 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("pci_passthrough:alias", "gpu:1"),
+        ("pci_passthrough:other", "gpu:1"),
         ("hw:cpu_realtime", "yes"),
         ("hw:mem_encryption", "true"),
         ("hw:tpm_version", "2.0"),

@@ -109,7 +109,8 @@ class Scheduler:
             free = {one.provider_id: one.free for one in candidates}
         else:
             total, narrowed = self._index.narrowed(tx, wish.request)
-            steps = [(phrase(wish, one.slot), len(one.left)) for one in narrowed]
+            said = {phrase(wish, one.slot): len(one.left) for one in narrowed}
+            steps = list(said.items())
             free = {id: {} for id in narrowed[-1].left}
         hosts = [host for host in tx.all(ComputeHost) if host.id in free] if free else []
         for text, keep in checks(wish, scene):

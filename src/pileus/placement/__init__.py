@@ -26,6 +26,7 @@ from .provide import (
     ratio_put,
     trait_add,
     tree_remove,
+    unused_below,
     usages,
     with_trait,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "times",
     "trait_add",
     "tree_remove",
+    "unused_below",
     "usages",
     "way",
     "with_trait",

@@ -193,6 +193,28 @@ def test_explain_counts_with_devices(fleet: Fleet) -> None:
     assert (found["fit"], found["limited_by"], found["each"][_CLASS]) == (1, {_CLASS: 1}, 2)
 
 
+def test_hosts_with_fewer_free_devices_may_come_first(fleet: Fleet) -> None:
+    fleet.host("a", devices=cards(3))
+    fleet.host("b", memory_mb=8192)
+    fleet.host("c", memory_mb=4096, devices=cards(1))
+    fleet.settings(pci_alias=[_ALIAS], pci_weight_multiplier=2.0)
+    flavor = fleet.flavor("one", _ONE)
+
+    found = [fleet.place(), fleet.place(flavor), fleet.place(flavor)]
+
+    assert found == ["b", "c", "a"]
+
+
+def test_a_guest_with_a_device_is_not_suspended(fleet: Fleet) -> None:
+    fleet.host("a", devices=cards(1))
+    server_id = fleet.running(fleet.flavor("one", _ONE))
+
+    answer = fleet.act(server_id, suspend=None)
+
+    assert answer.status_code == 409
+    assert "0000:80:00.0" in answer.json()["conflictingRequest"]["message"]
+
+
 @pytest.mark.parametrize(
     ("alias", "said"),
     [

@@ -5,6 +5,7 @@ reports no more stays as long as a server holds it, and nobody who asks by an al
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from ... import placement
@@ -46,11 +47,23 @@ def addresses(tx: Tx, server_id: str, host_id: str) -> list[str]:
     return sorted(_devices(tx, host_id, placement.holdings(tx, server_id)).values())
 
 
+def free(tx: Tx) -> Counter[str]:
+    """How many devices that nobody has each host has, by the hosts' ids."""
+    found = placement.unused_below(tx)
+    return Counter(host_id for host_id, id, name in found if _address(host_id, id, name))
+
+
+def _address(host_id: str, id: str, name: str) -> str:
+    """The address of the device that this provider is; "" of one that is none of the host's."""
+    named = _NAME.fullmatch(name)
+    return named[1] if named and id == provider_id(host_id, named[1]) else ""
+
+
 def _devices(tx: Tx, host_id: str, among: Iterable[str] | None = None) -> dict[str, str]:
     """The addresses of a host's devices by their providers' ids."""
-    found = {}
-    for id, name in placement.below(tx, host_id).items():
-        named = _NAME.fullmatch(name)
-        if named and id == provider_id(host_id, named[1]):
-            found[id] = named[1]
+    found = {
+        id: address
+        for id, name in placement.below(tx, host_id).items()
+        if (address := _address(host_id, id, name))
+    }
     return found if among is None else {id: found[id] for id in among if id in found}

@@ -37,6 +37,7 @@ class Config:
     cloud_name: str = "pileus"
     agent_listen: str = ""  # ADDRESS:PORT for hosts' agents; "" takes none
     dedicated_cpus: str = ""  # this host's processors that guests may have to themselves, as 2-7
+    pci_device_spec: str = ""  # this host's devices that guests may have, as nova writes them
     tunnel_address: str = ""  # where other hosts reach this one's tunnels; "" has none
 
     @property

@@ -77,7 +77,8 @@ def begin(ctx: Context) -> Response:
     if name == "glance-download":
         args["token"] = ctx.tx.vault.seal(ctx.request.headers.get("x-auth-token", ""))
     must = body.get("all_stores_must_succeed", True)
-    task = _task(ctx, "api_image_import", image.id, {"import_req": ctx.body, "backend": stores})
+    asked = {"image_id": image.id, "import_req": ctx.body, "backend": stores}
+    task = _task(ctx, "api_image_import", image.id, asked)
     start(ctx.tx, ctx.request_id, task, image, stores, must, args)
     return Response(202)
 
@@ -139,7 +140,7 @@ def _task(ctx: Context, kind: str, image_id: str, given: Mapping[str, Any]) -> I
             user_id=ctx.who.user_id,
             request_id=ctx.request_id,
             image_id=image_id,
-            input={"image_id": image_id, **given},
+            input=dict(given),
         )
     )
 
@@ -148,9 +149,10 @@ def begin_location(
     ctx: Context, image: Image, store: str, url: str, given: Mapping[str, str] | None
 ) -> None:
     """Have a URL looked at and made the image's place."""
-    task = _task(ctx, "location_import", image.id, {"loc_url": url, "validation_data": given or {}})
     if image.disk_format is None or image.container_format is None:
         raise BadRequest("disk_format and container_format must be set before a location is.")
+    asked = {"image_id": image.id, "loc_url": url, "validation_data": given or {}}
+    task = _task(ctx, "location_import", image.id, asked)
     place = {"store": store, "url": url, "metadata": {}}
     args = {"method": {"name": "location", "uri": url}, "place": place, "given": given}
     start(ctx.tx, ctx.request_id, task, image, [], True, args)

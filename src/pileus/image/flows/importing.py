@@ -18,12 +18,13 @@ from .. import remote
 from ..formats import Unsafe
 from ..near import near
 from ..places import Stores
+from ..removal import take_away
 from ..rows import Image, ImageTask
 from ..settings import FILE, Settings
 from ..sparse import copy
 from ..store import ImageStore
 from ..transfers import Transfers
-from ..upload import Received, discard, store, take
+from ..upload import Received, store, take
 
 _POLL = 1.0
 
@@ -199,12 +200,9 @@ def take_back(run: Run) -> None:
 
     run.db.run(rows)
     for name in run.args["stores"]:
-        if name in before:
-            continue
-        if name == FILE:
-            discard(run.parts, run.subject)
-        else:
-            run.parts[Stores][name].remove(run.subject)
+        if name not in before:
+            # A store that does not answer keeps it, and the audit finds it there.
+            take_away(run.parts, run.subject, name)
 
 
 def activate(run: Run) -> None:

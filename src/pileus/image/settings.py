@@ -89,9 +89,11 @@ def read(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     try:
-        found = yaml.safe_load(path.read_text()) or {}
+        found = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as wrong:
         raise BadSettings(f"{path} cannot be read: {wrong}") from None
+    if found is None:
+        return Settings()
     if not isinstance(found, dict):
         raise BadSettings(f"{path} must be a map from the image service's settings to their values")
     known = {one.name: one.default for one in fields(Settings)}

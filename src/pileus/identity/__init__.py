@@ -2,6 +2,7 @@
 
 from ..core.flow import Flow
 from .audit import INVARIANTS
+from .catalog import endpoint_url
 from .first_start import first_start
 from .loops import loops
 from .names import project_exists, project_names, user_names
@@ -18,6 +19,7 @@ __all__ = [
     "SERVICE",
     "Project",
     "Tokens",
+    "endpoint_url",
     "first_start",
     "loops",
     "project_exists",

@@ -2,6 +2,8 @@
 
 from ..core.flow import Flow
 from .audit import INVARIANTS
+from .credential_keys import CredentialKeys
+from .credential_rotation import rotate
 from .first_start import first_start
 from .loops import loops
 from .names import project_exists, project_names, user_names
@@ -16,12 +18,14 @@ __all__ = [
     "FLOWS",
     "INVARIANTS",
     "SERVICE",
+    "CredentialKeys",
     "Project",
     "Tokens",
     "first_start",
     "loops",
     "project_exists",
     "project_names",
+    "rotate",
     "samples",
     "user_names",
 ]

@@ -6,10 +6,10 @@ from typing import Any
 from ..core.errors import Conflict, Forbidden
 from ..wire.context import Context
 from ..wire.route import Route
-from . import noun
+from . import dependents, noun
 from .project import drop as drop_project
 from .revision import bump, revoke
-from .rows import Assignment, Domain, Group, Implication, Member, Project, Role, User
+from .rows import Assignment, Domain, Group, Project, Role, User
 from .tokens import Tokens
 from .user import drop as drop_user
 
@@ -66,20 +66,19 @@ def _delete(ctx: Context) -> None:
         raise Forbidden("The default domain cannot be deleted.")
     if row.enabled:
         raise Forbidden("An enabled domain cannot be deleted: disable it first.")
-    roles = [r.id for r in tx.all(Role, domain_id=row.id)]
-    if roles and tx.exists(Assignment, role_id=roles):
+    roles = tx.all(Role, domain_id=row.id)
+    if roles and tx.exists(Assignment, role_id=[r.id for r in roles]):
         raise Conflict("Roles of this domain are still assigned: revoke them first.")
     for user in tx.all(User, domain_id=row.id):
         drop_user(tx, user, hours)
     for project in tx.all(Project, domain_id=row.id):
         drop_project(tx, project, hours)
     for group in tx.all(Group, domain_id=row.id):
-        tx.remove_where(Member, group_id=group.id)
-        tx.remove_where(Assignment, actor_id=group.id)
+        dependents.of_group(tx, group)
         tx.remove(group)
-    tx.remove_where(Implication, prior_role_id=roles)
-    tx.remove_where(Implication, implied_role_id=roles)
-    tx.remove_where(Role, id=roles)
+    for role in roles:
+        dependents.of_role(tx, role)
+        tx.remove(role)
     tx.remove_where(Assignment, target_id=row.id)
     tx.remove(row)
     revoke(tx, hours, f"domain:{row.id}")

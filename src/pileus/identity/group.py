@@ -5,9 +5,9 @@ from typing import Any
 from ..core.errors import BadRequest, NotFound
 from ..wire.context import Context, Response
 from ..wire.route import Route
-from . import noun
+from . import dependents, noun
 from .revision import bump
-from .rows import Assignment, Domain, Group, Member, User
+from .rows import Domain, Group, Member, User
 from .user import shown as shown_users
 
 
@@ -51,8 +51,7 @@ def _update(ctx: Context) -> object:
 
 def _delete(ctx: Context) -> None:
     row = _find(ctx, "delete_group")
-    ctx.tx.remove_where(Member, group_id=row.id)
-    ctx.tx.remove_where(Assignment, actor_id=row.id)
+    dependents.of_group(ctx.tx, row)
     ctx.tx.remove(row)
     bump(ctx.tx)
 

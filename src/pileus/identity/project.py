@@ -9,10 +9,10 @@ from ..core.db import Tx, chunks
 from ..core.errors import BadRequest, Forbidden
 from ..wire.context import Context
 from ..wire.route import Route
-from . import noun
+from . import dependents, noun
 from .project_tag import by_project, replace, with_tags
 from .revision import bump, revoke
-from .rows import ApplicationCredential, Assignment, Domain, Project, ProjectTag, User
+from .rows import Domain, Project
 from .tokens import Tokens
 
 # A project's place in the tree, its domain not counted.
@@ -158,10 +158,7 @@ def _delete(ctx: Context) -> None:
 
 def drop(tx: Tx, project: Project, hours: float) -> None:
     """Delete a project and all that identity holds for it; `hours`: how long tokens live."""
-    tx.remove_where(Assignment, target_id=project.id)
-    tx.remove_where(ApplicationCredential, project_id=project.id)
-    tx.remove_where(ProjectTag, project_id=project.id)
-    tx.set(User, User.default_project_id == project.id, default_project_id=None)
+    dependents.of_project(tx, project)
     tx.remove(project)
     revoke(tx, hours, f"project:{project.id}")
 

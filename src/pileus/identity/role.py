@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import sqlalchemy as sa
-
 from ..core.errors import BadRequest, Forbidden, NotFound
 from ..wire.context import Context, Response
 from ..wire.route import Route
-from . import noun
+from . import dependents, noun
 from .revision import bump
-from .rows import Assignment, Domain, Implication, Role
+from .rows import Domain, Implication, Role
 from .standing import roles as read_roles
 
 
@@ -67,14 +65,9 @@ def _update(ctx: Context) -> object:
 
 def _delete(ctx: Context) -> None:
     row = _find(ctx, "delete")
-    tx = ctx.tx
-    tx.remove_where(Assignment, role_id=row.id)
-    tx.remove_where(
-        Implication,
-        sa.or_(Implication.prior_role_id == row.id, Implication.implied_role_id == row.id),
-    )
-    tx.remove(row)
-    bump(tx)
+    dependents.of_role(ctx.tx, row)
+    ctx.tx.remove(row)
+    bump(ctx.tx)
 
 
 def _brief(ctx: Context, role_id: str, name: str) -> dict[str, Any]:

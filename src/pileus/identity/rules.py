@@ -8,6 +8,8 @@ _ADMIN = "rule:admin_required"
 _READ = f"{_ADMIN} or (role:reader and system_scope:all)"
 _OWNER = "user_id:%(target.user.id)s"
 
+_CREDENTIAL = "user_id:%(target.credential.user_id)s"
+
 
 def _in_domain(role: str, *targets: str) -> str:
     """A role on the domain that every one of the targets belongs to."""
@@ -38,6 +40,8 @@ _SHARED = {
     "admin_required": "role:admin",
     "service_role": "role:service",
     "service_or_admin": "rule:admin_required or rule:service_role",
+    "admin_or_token_subject": "rule:admin_required or rule:token_subject",
+    "service_admin_or_token_subject": "rule:service_or_admin or rule:token_subject",
     "owner": "user_id:%(user_id)s",
     "admin_or_owner": "rule:admin_required or rule:owner",
     "token_subject": "user_id:%(target.token.user_id)s",
@@ -94,6 +98,12 @@ _IDENTITY = {
     "delete_application_credential": "rule:admin_or_owner",
     "get_access_rule list_access_rules": f"(role:reader and system_scope:all) or {_OWNER}",
     "delete_access_rule": f"(role:admin and system_scope:all) or {_OWNER}",
+    "get_credential list_credentials": f"{_READ} or {_CREDENTIAL}",
+    "create_credential update_credential delete_credential": f"{_ADMIN} or {_CREDENTIAL}",
+    "ec2_get_credential": f"{_READ} or {_CREDENTIAL}",
+    "ec2_list_credentials": f"{_READ} or rule:owner",
+    "ec2_create_credential ec2_delete_credential": f"{_ADMIN} or (role:member and {_CREDENTIAL})",
+    "ec2tokens_validate s3tokens_validate": "rule:service_or_admin",
     "get_service list_services get_endpoint list_endpoints": _READ,
     "create_service update_service delete_service": _ADMIN,
     "create_endpoint update_endpoint delete_endpoint": _ADMIN,
@@ -105,13 +115,41 @@ _IDENTITY = {
     "revoke_token": f"{_ADMIN} or rule:token_subject",
 }
 
+# Upstream's scope types, where they are not the system and projects.
+_SCOPES = {
+    "": (
+        "list_projects_for_user list_domains_for_user"
+        " get_auth_catalog get_auth_projects get_auth_domains get_auth_system"
+    ),
+    "project": (
+        "create_application_credential create_trust authorize_request_token get_access_token"
+        " get_access_token_role list_access_tokens list_access_token_roles delete_access_token"
+    ),
+    "system domain project": (
+        "get_user list_users create_user update_user delete_user list_user_projects"
+        " get_project list_projects create_project update_project delete_project"
+        " list_project_tags get_project_tag update_project_tags create_project_tag"
+        " delete_project_tags delete_project_tag get_domain list_domains"
+        " get_security_compliance_domain_config"
+        " get_group list_groups list_groups_for_user create_group update_group delete_group"
+        " list_users_in_group check_user_in_group add_user_to_group remove_user_from_group"
+        " list_roles get_role check_grant list_grants create_grant revoke_grant"
+        " list_role_assignments list_role_assignments_for_tree get_region list_regions"
+        " get_credential list_credentials create_credential update_credential delete_credential"
+        " ec2tokens_validate s3tokens_validate get_limit_model get_limit list_limits"
+        " get_registered_limit list_registered_limits check_token validate_token revoke_token"
+    ),
+}
+_SCOPE_OF = {name: scopes for scopes, names in _SCOPES.items() for name in names.split()}
+
 
 def _all() -> Iterator[Rule]:
     for name, check in _SHARED.items():
         yield Rule(name, check)
     for names, check in _IDENTITY.items():
         for name in names.split():
-            yield Rule(f"identity:{name}", check)
+            scopes = frozenset(_SCOPE_OF.get(name, "system project").split())
+            yield Rule(f"identity:{name}", check, scopes=scopes)
 
 
 RULES: Iterable[Rule] = tuple(_all())

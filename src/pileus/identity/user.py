@@ -8,11 +8,11 @@ from ..core.errors import BadRequest, NotFound, Unauthorized
 from ..core.types import Field, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
-from . import noun
+from . import dependents, noun
 from .auth_tokens import projects
 from .passwords import LONGEST
 from .revision import bump, revoke
-from .rows import ApplicationCredential, Assignment, Domain, Group, Member, User
+from .rows import Domain, Group, Member, User
 from .tokens import Tokens
 
 _PASSWORD = Text(LONGEST, 1)
@@ -130,9 +130,7 @@ def _delete(ctx: Context) -> None:
 
 def drop(tx: Tx, user: User, hours: float) -> None:
     """Delete a user and all that identity holds for it; `hours`: how long tokens live."""
-    tx.remove_where(Assignment, actor_id=user.id)
-    tx.remove_where(Member, user_id=user.id)
-    tx.remove_where(ApplicationCredential, user_id=user.id)
+    dependents.of_user(tx, user)
     tx.remove(user)
     revoke(tx, hours, f"user:{user.id}")
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.db import Tx
 from ..core.errors import Conflict, Forbidden
 from ..wire.context import Context
 from ..wire.route import Route
@@ -38,15 +39,30 @@ def _show(ctx: Context) -> object:
 def _create(ctx: Context) -> object:
     ctx.require("identity:create_domain")
     values, free = noun.body(ctx, Domain)
-    noun.taken(ctx.tx, Domain, values["name"])
-    row = ctx.tx.add(Domain(extra=free, **values))
-    return {"domain": shown(ctx, [row])[0]}
+    return {"domain": shown(ctx, [make(ctx.tx, values, free)])[0]}
+
+
+def make(tx: Tx, values: dict[str, Any], free: dict[str, Any]) -> Domain:
+    """A new domain of these values. Raises Conflict."""
+    noun.taken(tx, Domain, values["name"])
+    return tx.add(Domain(extra=free, **values))
 
 
 def _update(ctx: Context) -> object:
-    tx = ctx.tx
     row = noun.find(ctx, Domain, ctx.params["domain_id"], "identity:update_domain")
     values, free = noun.body(ctx, Domain, row)
+    change(ctx, row, values, free)
+    return {"domain": shown(ctx, [row])[0]}
+
+
+def change(ctx: Context, row: Domain, values: dict[str, Any], free: dict[str, Any]) -> None:
+    """Change a domain; tokens about it and all in it end when it is disabled.
+
+    Raises Conflict, Forbidden.
+    """
+    tx = ctx.tx
+    noun.mutable(row, values | free)
+    noun.options(row, values)
     if "name" in values:
         noun.taken(tx, Domain, values["name"], but=row.id)
     tx.change(row, extra=row.extra | free, **values)
@@ -56,12 +72,17 @@ def _update(ctx: Context) -> object:
         revoke(tx, ctx.parts[Tokens].hours, f"domain:{row.id}", *people, *places)
     else:
         bump(tx)
-    return {"domain": shown(ctx, [row])[0]}
 
 
 def _delete(ctx: Context) -> None:
-    tx, hours = ctx.tx, ctx.parts[Tokens].hours
     row = noun.find(ctx, Domain, ctx.params["domain_id"], "identity:delete_domain")
+    remove(ctx, row)
+
+
+def remove(ctx: Context, row: Domain) -> None:
+    """Delete a disabled domain and all in it. Raises Forbidden, Conflict."""
+    tx, hours = ctx.tx, ctx.parts[Tokens].hours
+    noun.mutable(row)
     if row.id == DEFAULT:
         raise Forbidden("The default domain cannot be deleted.")
     if row.enabled:

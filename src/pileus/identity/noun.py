@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import sqlalchemy as sa
 
 from ..core.db import Tx
-from ..core.errors import BadRequest, Conflict, NotFound
+from ..core.errors import BadRequest, Conflict, Forbidden, NotFound
 from ..core.resource import Resource
 from ..core.types import Json
 from ..wire.context import Context
@@ -121,6 +121,23 @@ def listed(
         if how in _LIKE and name in cls.attrs and cls.attrs[name].filter:
             conditions.append(_LIKE[how](cls.table.c[name], value))
     return page(ctx, cls, conditions, default_sort=sort, limit=_MOST)
+
+
+def mutable(row: Any, values: Mapping[str, Any] | None = None) -> None:
+    """Raises Forbidden for a thing that is immutable.
+
+    values: what would change; None to delete it. Its options alone can always be changed.
+    """
+    only_options = values is not None and not values.keys() - {"options"}
+    if row.options.get("immutable") and not only_options:
+        raise Forbidden(f"This {row.one} is immutable: set its option immutable to false first.")
+
+
+def options(row: Any, values: dict[str, Any]) -> None:
+    """Let the options in `values` be those of the row with what is new; null takes one away."""
+    if "options" in values:
+        both = dict(row.options) | values["options"]
+        values["options"] = {name: value for name, value in both.items() if value is not None}
 
 
 def taken(

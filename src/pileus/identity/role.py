@@ -56,6 +56,8 @@ def _create(ctx: Context) -> object:
 def _update(ctx: Context) -> object:
     row = _find(ctx, "update")
     values, free = noun.body(ctx, Role, row)
+    noun.mutable(row, values | free)
+    noun.options(row, values)
     if "name" in values:
         noun.taken(ctx.tx, Role, values["name"], Role.scope == row.scope, but=row.id)
     ctx.tx.change(row, extra=row.extra | free, **values)
@@ -65,6 +67,7 @@ def _update(ctx: Context) -> object:
 
 def _delete(ctx: Context) -> None:
     row = _find(ctx, "delete")
+    noun.mutable(row)
     dependents.of_role(ctx.tx, row)
     ctx.tx.remove(row)
     bump(ctx.tx)

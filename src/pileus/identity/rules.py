@@ -88,11 +88,7 @@ _IDENTITY = {
     "create_system_grant_for_user revoke_system_grant_for_user": _ADMIN,
     "list_system_grants_for_group check_system_grant_for_group": _READ,
     "create_system_grant_for_group revoke_system_grant_for_group": _ADMIN,
-    "list_role_assignments": _LIST,
-    "list_role_assignments_for_tree": (
-        f"{_READ} or {_in_domain('reader', _PROJECT)}"
-        " or (role:admin and project_id:%(target.project.id)s)"
-    ),
+    "list_role_assignments list_role_assignments_for_tree": _LIST,
     "get_application_credential list_application_credentials": f"{_READ} or rule:owner",
     "create_application_credential": "rule:owner",
     "delete_application_credential": "rule:admin_or_owner",

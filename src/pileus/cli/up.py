@@ -63,6 +63,11 @@ _SMALLEST = 29  # of external networks, as a prefix's length
     type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
     help="The scheduler's settings, as YAML (docs/scheduling.md).",
 )
+@click.option(
+    "--limit-model",
+    type=click.Choice(["flat", "strict_two_level"]),
+    help="How limits of domains and projects go together.  [flat]",
+)
 @click.option("--host", help="This host's name.  [the machine's]")
 @click.option("--no-host", is_flag=True, help="No host here: only the control plane.")
 def up(
@@ -85,6 +90,7 @@ def up(
     join: Path | None,
     public_url: str | None,
     scheduler_file: Path | None,
+    limit_model: str | None,
     dedicated_cpus: str | None,
     host: str | None,
     no_host: bool,
@@ -123,6 +129,7 @@ def up(
             "tls_cert": tls_cert,
             "tls_key": tls_key,
             "dedicated_cpus": dedicated_cpus,
+            "limit_model": limit_model,
             "scheduler_file": _readable(scheduler_file),
             **_external(external),
         }

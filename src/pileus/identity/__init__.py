@@ -5,6 +5,7 @@ from .audit import INVARIANTS
 from .credential_keys import CredentialKeys
 from .credential_rotation import rotate
 from .first_start import first_start
+from .limit import limits
 from .loops import loops
 from .names import project_exists, project_names, user_names
 from .rows import Project
@@ -22,6 +23,7 @@ __all__ = [
     "Project",
     "Tokens",
     "first_start",
+    "limits",
     "loops",
     "project_exists",
     "project_names",

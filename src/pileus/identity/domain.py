@@ -23,10 +23,9 @@ def shown(ctx: Context, domains: Sequence[Domain]) -> list[dict[str, Any]]:
 
 
 def _list(ctx: Context) -> object:
-    where = []
-    if not ctx.allows("identity:list_domains", {}):
-        ctx.require("identity:list_domains", {"target.domain.id": ctx.who.domain_id or None})
-        where = [Domain.id == ctx.who.domain_id]
+    own = ctx.who.domain_id
+    ctx.require("identity:list_domains", {"target.domain.id": own or None})
+    where = [Domain.id == own] if own else []
     rows, marker = noun.listed(ctx, Domain, where)
     return ctx.service.page(ctx, "domains", shown(ctx, rows), marker)
 
@@ -49,7 +48,7 @@ def make(tx: Tx, values: dict[str, Any], free: dict[str, Any]) -> Domain:
 
 
 def _update(ctx: Context) -> object:
-    row = noun.find(ctx, Domain, ctx.params["domain_id"], "identity:update_domain")
+    row = noun.present(ctx, Domain, ctx.params["domain_id"], "identity:update_domain")
     values, free = noun.body(ctx, Domain, row)
     change(ctx, row, values, free)
     return {"domain": shown(ctx, [row])[0]}
@@ -100,7 +99,7 @@ def remove(ctx: Context, row: Domain) -> None:
     for role in roles:
         dependents.of_role(tx, role)
         tx.remove(role)
-    tx.remove_where(Assignment, target_id=row.id)
+    dependents.of_domain(tx, row)
     tx.remove(row)
     revoke(tx, hours, f"domain:{row.id}")
 

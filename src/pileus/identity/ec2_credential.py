@@ -65,11 +65,9 @@ def _create(ctx: Context) -> object:
 
 def _find(ctx: Context, verb: str) -> Credential:
     user_id, access = ctx.params["user_id"], ctx.params["credential_id"]
-    row = ctx.tx.one(Credential, type=EC2, access_hash=hashed(access))
-    if row is not None and row.user_id != user_id:
-        row = None
+    row = credential.by_access(ctx.tx, access)
     ctx.require(f"identity:ec2_{verb}_credential", noun.target(row) | {"user_id": user_id})
-    if row is None:
+    if row.user_id != user_id:
         raise NotFound("The user has no EC2 credential with this access key.")
     credential.keep_within(ctx, row.project_id)
     return row

@@ -50,7 +50,7 @@ def _update(ctx: Context) -> object:
 
 
 def _delete(ctx: Context) -> None:
-    row = _find(ctx, "delete_group")
+    row = noun.present(ctx, Group, ctx.params["group_id"], "identity:delete_group")
     dependents.of_group(ctx.tx, row)
     ctx.tx.remove(row)
     bump(ctx.tx)
@@ -59,7 +59,7 @@ def _delete(ctx: Context) -> None:
 def _users(ctx: Context) -> object:
     row = _find(ctx, "list_users_in_group")
     ids = [m.user_id for m in ctx.tx.all(Member, group_id=row.id)]
-    rows, marker = noun.listed(ctx, User, [User.id.in_(ids)])
+    rows, marker = noun.listed(ctx, User, [User.id.in_(ids), *noun.inside(ctx, User)])
     return ctx.service.page(ctx, "users", shown_users(ctx, rows), marker)
 
 

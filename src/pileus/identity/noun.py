@@ -56,6 +56,13 @@ def find(ctx: Context, cls: type[R], key: str, rule: str) -> R:
     return found
 
 
+def present(ctx: Context, cls: type[R], key: str, rule: str) -> R:
+    """The row with this id. Raises NotFound before it raises Forbidden: where upstream does."""
+    found = must(ctx.tx, cls, key)
+    ctx.require(rule, target(found))
+    return found
+
+
 def must(tx: Tx, cls: type[R], key: str) -> R:
     """The row with this id, for a caller whose right has been checked. Raises NotFound."""
     found = tx.get(cls, key)
@@ -146,6 +153,12 @@ def taken(
     """Raises Conflict when another row already has this name there."""
     if tx.exists(cls, cls.table.c.name == name, cls.table.c.id != but, *where):
         raise Conflict(f"There is already a {cls.one.replace('_', ' ')} named {name!r} here.")
+
+
+def inside(ctx: Context, cls: type[Resource]) -> list["sa.ColumnElement[bool]"]:
+    """What a domain's token sees of a list: what is in the domain."""
+    own = ctx.who.domain_id
+    return [cls.table.c.domain_id == own] if own else []
 
 
 def domain_of(ctx: Context, given: str | None) -> str:

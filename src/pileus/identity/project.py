@@ -5,18 +5,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..config import Config
 from ..core.db import Tx, chunks
 from ..core.errors import BadRequest, Forbidden
 from ..wire.context import Context
 from ..wire.route import Route
-from . import dependents, domain_project, noun
+from . import dependents, domain_project, enforcement, noun
 from .project_tag import by_project, replace, with_tags
 from .revision import bump, revoke
 from .rows import Domain, Project
 from .tokens import Tokens
-
-# A project's place in the tree, its domain not counted.
-_DEEPEST = 5
 
 
 def shown(ctx: Context, projects: Sequence[Project]) -> list[dict[str, Any]]:
@@ -136,8 +134,9 @@ def _create(ctx: Context) -> object:
             raise BadRequest("project.parent_id: a project and its parent share one domain.")
         if not parent.enabled:
             raise Forbidden("The parent project is disabled.")
-        if len(_above(tx, parent)) + 2 > _DEEPEST:
-            raise Forbidden(f"A project can stand at most {_DEEPEST} levels below its domain.")
+        deepest = enforcement.depth(ctx.parts[Config].limit_model)
+        if len(_above(tx, parent)) + 2 > deepest:
+            raise Forbidden(f"A project can stand at most {deepest} levels below its domain.")
     elif parent_id and parent_id != domain_id:
         raise BadRequest(f"project.parent_id: there is no project {parent_id!r}.")
     noun.taken(tx, Project, values["name"], Project.domain_id == domain_id)

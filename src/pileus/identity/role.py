@@ -30,7 +30,7 @@ def _list(ctx: Context) -> object:
 def _find(ctx: Context, verb: str) -> Role:
     key = ctx.params["role_id"]
     known = ctx.tx.get(Role, key)
-    return noun.find(ctx, Role, key, _rule(verb, known and known.domain_id))
+    return noun.present(ctx, Role, key, _rule(verb, known and known.domain_id))
 
 
 def _one(ctx: Context, row: Role) -> dict[str, Any]:

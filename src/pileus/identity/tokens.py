@@ -11,7 +11,7 @@ from ..core.db import Database, Tx
 from ..core.errors import Unauthorized
 from ..core.policy import Credentials
 from . import delegation, revision, standing
-from .catalog import catalog
+from .catalog import Catalog, catalog
 from .delegation import Loan
 from .keys import Keys
 from .passwords import Passwords
@@ -49,7 +49,7 @@ class _Snapshot:
 
     revision: int
     roles: Roles
-    catalog: list[dict[str, Any]]
+    catalog: Catalog
 
 
 class Tokens:

@@ -54,8 +54,9 @@ def _password(ctx: Context) -> str | None:
 
 def _create(ctx: Context) -> object:
     values, free = noun.body(ctx, User, skip=_SECRET)
+    # A domain's manager names the domain: what is left out is nobody's.
+    ctx.require("identity:create_user", {"target.user.domain_id": values.get("domain_id")})
     domain_id = noun.domain_of(ctx, values.get("domain_id"))
-    ctx.require("identity:create_user", {"target.user.domain_id": domain_id})
     password = _password(ctx)
     stored = None if password is None else ctx.parts[Tokens].passwords.hash(password)
 
@@ -146,7 +147,7 @@ def _projects(ctx: Context) -> object:
 def _groups(ctx: Context) -> object:
     row = noun.find(ctx, User, ctx.params["user_id"], "identity:list_groups_for_user")
     ids = [m.group_id for m in ctx.tx.all(Member, user_id=row.id)]
-    rows, marker = noun.listed(ctx, Group, [Group.id.in_(ids)])
+    rows, marker = noun.listed(ctx, Group, [Group.id.in_(ids), *noun.inside(ctx, Group)])
     return ctx.service.page(ctx, "groups", noun.view(ctx, rows), marker)
 
 

@@ -102,7 +102,9 @@ def test_a_domains_manager_keeps_to_its_domain_and_its_roles(cloud: Cloud):
     where = project(cloud, "managed")
     at = f"{V3}/projects/{where['id']}/users/{who['id']}/roles"
 
-    assert chief.post(f"{V3}/users", json={"user": {"name": "hired"}}).status_code == 201
+    hired = {"user": {"name": "hired", "domain_id": "default"}}
+    assert chief.post(f"{V3}/users", json=hired).status_code == 201
+    assert chief.post(f"{V3}/users", json={"user": {"name": "nobody's"}}).status_code == 403
     assert chief.put(f"{at}/{role(cloud, 'member')}").status_code == 204
     assert chief.put(f"{at}/{role(cloud, 'admin')}").status_code == 403
     assert chief.post(f"{V3}/domains", json={"domain": {"name": "x"}}).status_code == 403

@@ -41,9 +41,186 @@ def upgrade() -> None:
         op.f("ix_identity_credentials_user_id"), "identity_credentials", ["user_id"], unique=False
     )
 
+    op.create_table(
+        "identity_endpoint_groups",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("filters", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_endpoint_groups")),
+    )
+    op.create_table(
+        "identity_limits",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("domain_id", sa.String(length=64), nullable=True),
+        sa.Column("service_id", sa.String(length=64), nullable=False),
+        sa.Column("region_id", sa.String(length=255), nullable=True),
+        sa.Column("resource_name", sa.String(length=255), nullable=False),
+        sa.Column("resource_limit", sa.BigInteger(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("place", sa.String(length=600), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_limits")),
+        sa.UniqueConstraint("holder", "place", name=op.f("uq_identity_limits_holder_place")),
+    )
+    op.create_index(op.f("ix_identity_limits_place"), "identity_limits", ["place"], unique=False)
+
+    op.create_table(
+        "identity_policies",
+        sa.Column("extra", sa.JSON(), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("type", sa.String(length=255), nullable=False),
+        sa.Column("blob", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_policies")),
+    )
+    op.create_table(
+        "identity_policy_associations",
+        sa.Column("endpoint_id", sa.String(length=64), nullable=False),
+        sa.Column("service_id", sa.String(length=64), nullable=False),
+        sa.Column("region_id", sa.String(length=255), nullable=False),
+        sa.Column("policy_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["policy_id"],
+            ["identity_policies.id"],
+            name=op.f("fk_identity_policy_associations_policy_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "endpoint_id", "service_id", "region_id", name=op.f("pk_identity_policy_associations")
+        ),
+    )
+    op.create_index(
+        op.f("ix_identity_policy_associations_policy_id"),
+        "identity_policy_associations",
+        ["policy_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_identity_policy_associations_region_id"),
+        "identity_policy_associations",
+        ["region_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_identity_policy_associations_service_id"),
+        "identity_policy_associations",
+        ["service_id"],
+        unique=False,
+    )
+
+    op.create_table(
+        "identity_project_endpoint_groups",
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("endpoint_group_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["endpoint_group_id"],
+            ["identity_endpoint_groups.id"],
+            name=op.f("fk_identity_project_endpoint_groups_endpoint_group_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "project_id", "endpoint_group_id", name=op.f("pk_identity_project_endpoint_groups")
+        ),
+    )
+    op.create_index(
+        op.f("ix_identity_project_endpoint_groups_endpoint_group_id"),
+        "identity_project_endpoint_groups",
+        ["endpoint_group_id"],
+        unique=False,
+    )
+
+    op.create_table(
+        "identity_registered_limits",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("service_id", sa.String(length=64), nullable=False),
+        sa.Column("region_id", sa.String(length=255), nullable=True),
+        sa.Column("resource_name", sa.String(length=255), nullable=False),
+        sa.Column("default_limit", sa.BigInteger(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("place", sa.String(length=600), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["region_id"],
+            ["identity_regions.id"],
+            name=op.f("fk_identity_registered_limits_region_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["service_id"],
+            ["identity_services.id"],
+            name=op.f("fk_identity_registered_limits_service_id"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_registered_limits")),
+    )
+    op.create_index(
+        op.f("ix_identity_registered_limits_place"),
+        "identity_registered_limits",
+        ["place"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_identity_registered_limits_service_id"),
+        "identity_registered_limits",
+        ["service_id"],
+        unique=False,
+    )
+
+    op.create_table(
+        "identity_project_endpoints",
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"],
+            ["identity_endpoints.id"],
+            name=op.f("fk_identity_project_endpoints_endpoint_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "project_id", "endpoint_id", name=op.f("pk_identity_project_endpoints")
+        ),
+    )
+    op.create_index(
+        op.f("ix_identity_project_endpoints_endpoint_id"),
+        "identity_project_endpoints",
+        ["endpoint_id"],
+        unique=False,
+    )
+
 
 def downgrade() -> None:
     """Take them away."""
+    op.drop_index(
+        op.f("ix_identity_project_endpoints_endpoint_id"), table_name="identity_project_endpoints"
+    )
+
+    op.drop_table("identity_project_endpoints")
+    op.drop_index(
+        op.f("ix_identity_registered_limits_service_id"), table_name="identity_registered_limits"
+    )
+    op.drop_index(
+        op.f("ix_identity_registered_limits_place"), table_name="identity_registered_limits"
+    )
+
+    op.drop_table("identity_registered_limits")
+    op.drop_index(
+        op.f("ix_identity_project_endpoint_groups_endpoint_group_id"),
+        table_name="identity_project_endpoint_groups",
+    )
+
+    op.drop_table("identity_project_endpoint_groups")
+    op.drop_index(
+        op.f("ix_identity_policy_associations_service_id"),
+        table_name="identity_policy_associations",
+    )
+    op.drop_index(
+        op.f("ix_identity_policy_associations_region_id"), table_name="identity_policy_associations"
+    )
+    op.drop_index(
+        op.f("ix_identity_policy_associations_policy_id"), table_name="identity_policy_associations"
+    )
+
+    op.drop_table("identity_policy_associations")
+    op.drop_table("identity_policies")
+    op.drop_index(op.f("ix_identity_limits_place"), table_name="identity_limits")
+
+    op.drop_table("identity_limits")
+    op.drop_table("identity_endpoint_groups")
     op.drop_index(op.f("ix_identity_credentials_user_id"), table_name="identity_credentials")
     op.drop_index(op.f("ix_identity_credentials_project_id"), table_name="identity_credentials")
     op.drop_index(op.f("ix_identity_credentials_access_hash"), table_name="identity_credentials")

@@ -22,6 +22,8 @@ from .rows import (
     User,
 )
 from .rows_catalog import PolicyAssociation, ProjectEndpoint, ProjectEndpointGroup
+from .trust import Trust, TrustRole
+from .trust import drop as drop_trusts
 
 
 def of_user(tx: Tx, user: User) -> None:
@@ -30,6 +32,8 @@ def of_user(tx: Tx, user: User) -> None:
     tx.remove_where(Member, user_id=user.id)
     tx.remove_where(ApplicationCredential, user_id=user.id)
     tx.remove_where(Credential, user_id=user.id)
+    lent = sa.or_(Trust.trustor_user_id == user.id, Trust.trustee_user_id == user.id)
+    drop_trusts(tx, tx.all(Trust, lent))
 
 
 def of_project(tx: Tx, project: Project) -> None:
@@ -37,6 +41,7 @@ def of_project(tx: Tx, project: Project) -> None:
     tx.remove_where(Assignment, target_id=project.id)
     tx.remove_where(ApplicationCredential, project_id=project.id)
     tx.remove_where(Credential, project_id=project.id)
+    drop_trusts(tx, tx.all(Trust, project_id=project.id))
     tx.remove_where(Limit, holder=project.id)
     tx.remove_where(ProjectTag, project_id=project.id)
     tx.remove_where(ProjectEndpoint, project_id=project.id)
@@ -87,6 +92,8 @@ def of_group(tx: Tx, group: Group) -> None:
 def of_role(tx: Tx, role: Role) -> None:
     """Take a role away from everybody and everything that has it."""
     tx.remove_where(Assignment, role_id=role.id)
+    trusts = [one.trust_id for one in tx.all(TrustRole, role_id=role.id)]
+    drop_trusts(tx, tx.all(Trust, id=trusts))
     tx.remove_where(
         Implication,
         sa.or_(Implication.prior_role_id == role.id, Implication.implied_role_id == role.id),

@@ -8,6 +8,8 @@ _ADMIN = "rule:admin_required"
 _READ = f"{_ADMIN} or (role:reader and system_scope:all)"
 _OWNER = "user_id:%(target.user.id)s"
 
+_TRUSTOR = "user_id:%(target.trust.trustor_user_id)s"
+_TRUSTEE = "user_id:%(target.trust.trustee_user_id)s"
 _CREDENTIAL = "user_id:%(target.credential.user_id)s"
 
 
@@ -100,6 +102,12 @@ _IDENTITY = {
     "ec2_list_credentials": f"{_READ} or rule:owner",
     "ec2_create_credential ec2_delete_credential": f"{_ADMIN} or (role:member and {_CREDENTIAL})",
     "ec2tokens_validate s3tokens_validate": "rule:service_or_admin",
+    "create_trust": _TRUSTOR,
+    "list_trusts": _READ,
+    "list_trusts_for_trustor": f"{_READ} or {_TRUSTOR}",
+    "list_trusts_for_trustee": f"{_READ} or {_TRUSTEE}",
+    "get_trust list_roles_for_trust get_role_for_trust": f"{_READ} or {_TRUSTOR} or {_TRUSTEE}",
+    "delete_trust": f"{_ADMIN} or {_TRUSTOR}",
     "get_limit_model list_limits get_registered_limit list_registered_limits": "",
     "get_limit": (
         f"{_READ} or domain_id:%(target.limit.domain.id)s"

@@ -25,6 +25,7 @@ from . import (
     project_tag,
     registered_limit,
     role,
+    trust,
     user,
     versions,
 )
@@ -51,6 +52,7 @@ SERVICE = Service(
         *credential.routes(),
         *ec2_credential.routes(),
         *ec2_tokens.routes(),
+        *trust.routes(),
         *endpoint.routes(),
         *registered_limit.routes(),
         *limit.routes(),

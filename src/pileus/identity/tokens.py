@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from ..config import Config
 from ..core.db import Database, Tx
@@ -133,6 +135,10 @@ class Tokens:
             ties,
         )
         found = self.meaning(tx, payload, payload.revision)
+        if found.loan is not None and found.loan.expires is not None:
+            end = min(payload.expires, _micros(found.loan.expires))
+            payload = msgspec.structs.replace(payload, expires=end)
+            found = replace(found, payload=payload)
         token = self._keys.seal(pack(payload))
         self._keep(token, found)
         return token, found

@@ -75,6 +75,41 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_policies")),
     )
     op.create_table(
+        "identity_trusts",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("trustor_user_id", sa.String(length=64), nullable=False),
+        sa.Column("trustee_user_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("impersonation", sa.Boolean(), nullable=False),
+        sa.Column("remaining_uses", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(), nullable=True),
+        sa.Column("redelegation_count", sa.BigInteger(), nullable=False),
+        sa.Column("redelegated_trust_id", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_trusts")),
+    )
+    op.create_index(
+        op.f("ix_identity_trusts_project_id"), "identity_trusts", ["project_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_identity_trusts_redelegated_trust_id"),
+        "identity_trusts",
+        ["redelegated_trust_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_identity_trusts_trustee_user_id"),
+        "identity_trusts",
+        ["trustee_user_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_identity_trusts_trustor_user_id"),
+        "identity_trusts",
+        ["trustor_user_id"],
+        unique=False,
+    )
+
+    op.create_table(
         "identity_policy_associations",
         sa.Column("endpoint_id", sa.String(length=64), nullable=False),
         sa.Column("service_id", sa.String(length=64), nullable=False),
@@ -182,9 +217,28 @@ def upgrade() -> None:
         unique=False,
     )
 
+    op.create_table(
+        "identity_trust_roles",
+        sa.Column("trust_id", sa.String(length=64), nullable=False),
+        sa.Column("role_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["role_id"], ["identity_roles.id"], name=op.f("fk_identity_trust_roles_role_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["trust_id"], ["identity_trusts.id"], name=op.f("fk_identity_trust_roles_trust_id")
+        ),
+        sa.PrimaryKeyConstraint("trust_id", "role_id", name=op.f("pk_identity_trust_roles")),
+    )
+    op.create_index(
+        op.f("ix_identity_trust_roles_role_id"), "identity_trust_roles", ["role_id"], unique=False
+    )
+
 
 def downgrade() -> None:
     """Take them away."""
+    op.drop_index(op.f("ix_identity_trust_roles_role_id"), table_name="identity_trust_roles")
+
+    op.drop_table("identity_trust_roles")
     op.drop_index(
         op.f("ix_identity_project_endpoints_endpoint_id"), table_name="identity_project_endpoints"
     )
@@ -216,6 +270,12 @@ def downgrade() -> None:
     )
 
     op.drop_table("identity_policy_associations")
+    op.drop_index(op.f("ix_identity_trusts_trustor_user_id"), table_name="identity_trusts")
+    op.drop_index(op.f("ix_identity_trusts_trustee_user_id"), table_name="identity_trusts")
+    op.drop_index(op.f("ix_identity_trusts_redelegated_trust_id"), table_name="identity_trusts")
+    op.drop_index(op.f("ix_identity_trusts_project_id"), table_name="identity_trusts")
+
+    op.drop_table("identity_trusts")
     op.drop_table("identity_policies")
     op.drop_index(op.f("ix_identity_limits_place"), table_name="identity_limits")
 

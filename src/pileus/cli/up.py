@@ -75,6 +75,11 @@ _SMALLEST = 29  # of external networks, as a prefix's length
     type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
     help="The image service's settings, as YAML (docs/images.md).",
 )
+@click.option(
+    "--limit-model",
+    type=click.Choice(["flat", "strict_two_level"]),
+    help="How limits of domains and projects go together.  [flat]",
+)
 @click.option("--host", help="This host's name.  [the machine's]")
 @click.option("--no-host", is_flag=True, help="No host here: only the control plane.")
 def up(
@@ -98,6 +103,7 @@ def up(
     public_url: str | None,
     scheduler_file: Path | None,
     image_file: Path | None,
+    limit_model: str | None,
     dedicated_cpus: str | None,
     pci_device_spec: str | None,
     host: str | None,
@@ -138,6 +144,7 @@ def up(
             "tls_key": tls_key,
             "dedicated_cpus": dedicated_cpus,
             "pci_device_spec": pci_device_spec,
+            "limit_model": limit_model,
             "scheduler_file": _readable(scheduler_file),
             "image_file": _images(image_file),
             **_external(external),

@@ -43,8 +43,8 @@ class Upstairs:
             raise Refused("The image store is not open yet.")
         parts = self._parts
         disk_format = parts[Database].read(lambda tx: image.disk_format(tx, image_id))
-        path = parts[image.ImageStore].path(image_id)
-        if disk_format is None or not path.exists():
+        path = image.near(parts, image_id)
+        if disk_format is None or path is None:
             raise Refused(f"Image {image_id} is not in the image store any more.")
         return path, disk_format
 

@@ -70,6 +70,16 @@ _SMALLEST = 29  # of external networks, as a prefix's length
     type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
     help="The scheduler's settings, as YAML (docs/scheduling.md).",
 )
+@click.option(
+    "--image-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
+    help="The image service's settings, as YAML (docs/images.md).",
+)
+@click.option(
+    "--limit-model",
+    type=click.Choice(["flat", "strict_two_level"]),
+    help="How limits of domains and projects go together.  [flat]",
+)
 @click.option("--host", help="This host's name.  [the machine's]")
 @click.option("--no-host", is_flag=True, help="No host here: only the control plane.")
 def up(
@@ -92,6 +102,8 @@ def up(
     join: Path | None,
     public_url: str | None,
     scheduler_file: Path | None,
+    image_file: Path | None,
+    limit_model: str | None,
     dedicated_cpus: str | None,
     pci_device_spec: str | None,
     host: str | None,
@@ -132,7 +144,9 @@ def up(
             "tls_key": tls_key,
             "dedicated_cpus": dedicated_cpus,
             "pci_device_spec": pci_device_spec,
+            "limit_model": limit_model,
             "scheduler_file": _readable(scheduler_file),
+            "image_file": _images(image_file),
             **_external(external),
         }
         changed = {key: value for key, value in given.items() if value is not None}
@@ -184,6 +198,17 @@ def _readable(scheduler_file: Path | None) -> Path | None:
     except BadSettings as wrong:
         raise click.ClickException(str(wrong)) from None
     return scheduler_file
+
+
+def _images(image_file: Path | None) -> Path | None:
+    """Raises ClickException when the image service's settings cannot be used."""
+    from .. import image
+
+    try:
+        image.read_settings(image_file)
+    except image.BadSettings as wrong:
+        raise click.ClickException(str(wrong)) from None
+    return image_file
 
 
 def _lasting(before: Config | None, config: Config) -> None:

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from .catalog import filled
+from .catalog import Catalog, filled
 from .standing import Named
 from .tokens import Understood, written
 
 
-def body(
-    token: Understood, stored: list[dict[str, Any]], with_catalog: bool = True
-) -> dict[str, Any]:
+def body(token: Understood, stored: Catalog, with_catalog: bool = True) -> dict[str, Any]:
     """The `token` object. stored: the catalog as its rows are."""
     payload = token.payload
     found: dict[str, Any] = {
@@ -19,6 +17,17 @@ def body(
         "expires_at": written(payload.expires),
         "issued_at": written(payload.issued),
     }
+    ties = payload.ties
+    if ties.federated is not None:
+        found["user"]["OS-FEDERATION"] = {
+            "groups": [{"id": group} for group in ties.federated.groups],
+            "identity_provider": {"id": ties.federated.identity_provider},
+            "protocol": {"id": ties.federated.protocol},
+        }
+    if ties.thumbprint:
+        found["oauth2_credential"] = {"x5t#S256": ties.thumbprint}
+    if token.loan is not None:
+        found |= token.loan.shown
     kind, target = payload.scope.kind, token.target
     if target is None:
         return {"token": found}

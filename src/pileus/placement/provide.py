@@ -250,12 +250,16 @@ def held_of(tx: Tx, providers: Collection[str]) -> frozenset[str]:
     return frozenset(row.provider_id for row in tx.all(Allocation, provider_id=list(providers)))
 
 
-def trait_add(tx: Tx, id: str, trait: str) -> None:
-    """Let the provider have this trait besides its own; one that has it, has it."""
-    if tx.get(ProviderTrait, id, trait) is None:
+def trait_put(tx: Tx, id: str, trait: str, has: bool) -> None:
+    """Let the provider have this trait besides its others, or not; the others stay."""
+    if has == (tx.get(ProviderTrait, id, trait) is not None):
+        return
+    if has:
         tx.add(ProviderTrait(provider_id=id, trait=trait))
-        tx.increase(Provider, "generation", id=id)
-        tx.signal(TOPIC, id)
+    else:
+        tx.remove_where(ProviderTrait, provider_id=id, trait=trait)
+    tx.increase(Provider, "generation", id=id)
+    tx.signal(TOPIC, id)
 
 
 def usages(tx: Tx, providers: Collection[str] | None = None) -> dict[str, dict[str, Usage]]:

@@ -170,6 +170,18 @@ def test_a_device_that_is_not_reported_any_more_goes_when_nobody_holds_it(fleet:
     assert fleet.cloud.app.db.read(lambda tx: placement.below(tx, host_id("a"))) == {}
 
 
+def test_a_device_that_is_back_is_anybodys_again(fleet: Fleet) -> None:
+    fleet.host("a", devices=cards(1))
+    flavor = fleet.flavor("one", _ONE)
+    server_id = fleet.boot(flavor)
+    fleet.host("a")
+
+    fleet.host("a", devices=cards(1))
+    fleet.cloud.app.db.run(lambda tx: placement.release(tx, server_id))
+
+    assert fleet.place(flavor) == "a"
+
+
 def test_a_report_leaves_what_an_operator_put_below_the_host(fleet: Fleet) -> None:
     fleet.host("a", devices=cards(1))
     fleet.below("a", "a_fpga", FPGA=1)

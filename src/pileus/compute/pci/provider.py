@@ -32,12 +32,14 @@ def report(tx: Tx, host_id: str, hostname: str, devices: Iterable[HostDevice]) -
         kinds = {one.resource_class for one in wanted.values()}
         placement.names_put(tx, kinds, {name for one in wanted.values() for name in one.traits})
     for id, one in wanted.items():
-        if id not in held:
+        if id in held:
+            placement.trait_put(tx, id, GONE, False)
+        else:
             stock = {one.resource_class: placement.Inventory(1, max_unit=1)}
             placement.provider_put(tx, id, names[id], stock, one.traits, parent_id=host_id)
     for id in present.keys() - wanted.keys():
         if id in held:
-            placement.trait_add(tx, id, GONE)
+            placement.trait_put(tx, id, GONE, True)
         else:
             placement.provider_remove(tx, id)
 

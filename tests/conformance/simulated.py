@@ -46,8 +46,14 @@ def _pileus(*words: str) -> None:
 
 
 @contextmanager
-def cloud(state: Path, policy: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
-    """A simulated cloud without a host, with this policy: its address and the admin's password."""
+def cloud(
+    state: Path,
+    policy: Mapping[str, str] | None = None,
+    images: Mapping[str, Any] | None = None,
+) -> Iterator[tuple[str, str]]:
+    """A simulated cloud without a host, with this policy and these settings of images: its address
+    and the admin's password.
+    """
     where = ["--state", str(state)]
     up = ["up", *where, "--simulate", "--no-host", "--clouds-file", str(state / "clouds.yaml")]
     if not settings.exists(state):
@@ -55,7 +61,9 @@ def cloud(state: Path, policy: Mapping[str, str] | None = None) -> Iterator[tupl
         _pileus("down", *where)
     rules = state / "policy.yaml"
     rules.write_text(yaml.safe_dump(dict(policy or {})))
-    settings.save(replace(settings.load(state), policy_file=rules))
+    of_images = state / "image.yaml"
+    of_images.write_text(yaml.safe_dump(dict(images or {})))
+    settings.save(replace(settings.load(state), policy_file=rules, image_file=of_images))
     _pileus(*up)
     try:
         config = settings.load(state)

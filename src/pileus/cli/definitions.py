@@ -29,9 +29,7 @@ def definitions(folder: Path, merge: bool, replace: bool, state: Path) -> None:
         raise click.UsageError("--merge and --replace are two things: choose one.")
     if not settings.exists(state):
         raise click.ClickException(f"There is no cloud in {state}: `pileus up` first.")
-    mode: Literal["new", "merge", "replace"] = (
-        "merge" if merge else "replace" if replace else "new"
-    )
+    mode: Literal["new", "merge", "replace"] = "merge" if merge else "replace" if replace else "new"
     try:
         bodies = image.read_definitions(folder)
     except image.BadDefinitions as wrong:

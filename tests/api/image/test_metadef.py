@@ -206,7 +206,9 @@ def test_resource_types_are_associated(
     define: Define, admin: httpx.Client, demo: httpx.Client
 ) -> None:
     path = define()
-    known = [one["name"] for one in demo.get("/v2/metadefs/resource_types").json()["resource_types"]]
+    known = [
+        one["name"] for one in demo.get("/v2/metadefs/resource_types").json()["resource_types"]
+    ]
     assert "OS::Glance::Image" in known
 
     body = {"name": "My::Type", "prefix": "my_", "properties_target": "image"}

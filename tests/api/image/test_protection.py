@@ -118,9 +118,7 @@ def test_rules_of_the_policy_file_protect_properties(
 def test_bad_rules_are_told(tmp_path: Path, text: str, kind: str) -> None:
     path = tmp_path / "rules.conf"
     path.write_text(text)
-    given = image.Settings(
-        property_protection_file=str(path), property_protection_rule_format=kind
-    )
+    given = image.Settings(property_protection_file=str(path), property_protection_rule_format=kind)
 
     with pytest.raises(image.BadSettings, match=r"rules\.conf"):
         protection.read(given, Policy(image.SERVICE.rules))

@@ -14,6 +14,7 @@ class Service:
     """suites: regular expressions of tests by name. asked: suites that run only when named.
 
     options: groups of Tempest's options, on top of what `tempests.py` says of the cloud.
+    host: whether the cloud needs one, for servers.
     own: those of one suite, by its name, on top of them.
     images: the cloud's settings of images; those of a suite's name are on top for that suite.
     """
@@ -22,6 +23,7 @@ class Service:
     asked: dict[str, str] = field(default_factory=dict)
     options: Options = field(default_factory=dict)
     own: dict[str, Options] = field(default_factory=dict)
+    host: bool = False
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -51,6 +53,7 @@ SERVICES = {
             "stores": r"^tempest\.api\.image\..*(MultiStores|ImportCopyImages)",
             "locations": r"^tempest\.api\.image\..*(ImageLocations|LocationImportTest\.)",
         },
+        host=True,
         images={
             # What the tests download is served by this machine.
             "": {"allowed_networks": ["127.0.0.1/32"], "allowed_ports": []},

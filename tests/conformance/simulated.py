@@ -50,12 +50,14 @@ def cloud(
     state: Path,
     policy: Mapping[str, str] | None = None,
     images: Mapping[str, Any] | None = None,
+    host: bool = False,
 ) -> Iterator[tuple[str, str]]:
-    """A simulated cloud without a host, with this policy and these settings of images: its address
-    and the admin's password.
+    """A simulated cloud with this policy and these settings of images: its address and the admin's
+    password. It has a host where it needs one.
     """
     where = ["--state", str(state)]
-    up = ["up", *where, "--simulate", "--no-host", "--clouds-file", str(state / "clouds.yaml")]
+    up = ["up", *where, "--simulate", "--clouds-file", str(state / "clouds.yaml")]
+    up += [] if host else ["--no-host"]
     if not settings.exists(state):
         _pileus(*up, "--port", str(free_port()))
         _pileus("down", *where)

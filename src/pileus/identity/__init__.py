@@ -3,7 +3,10 @@
 from ..core.flow import Flow
 from .audit import INVARIANTS
 from .catalog import endpoint_url
+from .credential_keys import CredentialKeys
+from .credential_rotation import rotate
 from .first_start import first_start
+from .limit import limits
 from .loops import loops
 from .names import project_exists, project_names, user_names
 from .rows import Project
@@ -17,13 +20,16 @@ __all__ = [
     "FLOWS",
     "INVARIANTS",
     "SERVICE",
+    "CredentialKeys",
     "Project",
     "Tokens",
     "endpoint_url",
     "first_start",
+    "limits",
     "loops",
     "project_exists",
     "project_names",
+    "rotate",
     "samples",
     "user_names",
 ]

@@ -8,11 +8,11 @@ from ..core.errors import BadRequest, NotFound, Unauthorized
 from ..core.types import Field, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
-from . import noun
+from . import dependents, noun
 from .auth_tokens import projects
 from .passwords import LONGEST
 from .revision import bump, revoke
-from .rows import ApplicationCredential, Assignment, Domain, Group, Member, User
+from .rows import Domain, Group, Member, User
 from .tokens import Tokens
 
 _PASSWORD = Text(LONGEST, 1)
@@ -54,8 +54,9 @@ def _password(ctx: Context) -> str | None:
 
 def _create(ctx: Context) -> object:
     values, free = noun.body(ctx, User, skip=_SECRET)
+    # A domain's manager names the domain: what is left out is nobody's.
+    ctx.require("identity:create_user", {"target.user.domain_id": values.get("domain_id")})
     domain_id = noun.domain_of(ctx, values.get("domain_id"))
-    ctx.require("identity:create_user", {"target.user.domain_id": domain_id})
     password = _password(ctx)
     stored = None if password is None else ctx.parts[Tokens].passwords.hash(password)
 
@@ -130,9 +131,7 @@ def _delete(ctx: Context) -> None:
 
 def drop(tx: Tx, user: User, hours: float) -> None:
     """Delete a user and all that identity holds for it; `hours`: how long tokens live."""
-    tx.remove_where(Assignment, actor_id=user.id)
-    tx.remove_where(Member, user_id=user.id)
-    tx.remove_where(ApplicationCredential, user_id=user.id)
+    dependents.of_user(tx, user)
     tx.remove(user)
     revoke(tx, hours, f"user:{user.id}")
 
@@ -148,7 +147,7 @@ def _projects(ctx: Context) -> object:
 def _groups(ctx: Context) -> object:
     row = noun.find(ctx, User, ctx.params["user_id"], "identity:list_groups_for_user")
     ids = [m.group_id for m in ctx.tx.all(Member, user_id=row.id)]
-    rows, marker = noun.listed(ctx, Group, [Group.id.in_(ids)])
+    rows, marker = noun.listed(ctx, Group, [Group.id.in_(ids), *noun.inside(ctx, Group)])
     return ctx.service.page(ctx, "groups", noun.view(ctx, rows), marker)
 
 

@@ -1,12 +1,8 @@
 """OAuth 1.0a: a consumer asks, a user authorises, the consumer logs in on its behalf."""
 
-import base64
-import hmac
-import secrets
 import time
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs, quote
 
 import httpx
 import pytest
@@ -15,35 +11,10 @@ from pileus.core.errors import BadRequest, Unauthorized
 from pileus.identity.oauth1 import signed
 
 from ...cloud import Client, Cloud
+from ...oauth1 import header, pair
 from .calls import V3, by_token, login, made, role, works
 
 AT = f"{V3}/OS-OAUTH1"
-
-
-def _escape(text: str) -> str:
-    return quote(text, safe="~")
-
-
-def _header(
-    url: str, consumer: str, secret: str, token: tuple[str, str] = ("", ""), **more: str
-) -> dict[str, str]:
-    """The header that signs a POST to this URL, computed on its own here."""
-    params = {
-        "oauth_consumer_key": consumer,
-        "oauth_nonce": secrets.token_hex(8),
-        "oauth_signature_method": "HMAC-SHA1",
-        "oauth_timestamp": str(int(time.time())),
-        "oauth_version": "1.0",
-    } | more
-    if token[0]:
-        params["oauth_token"] = token[0]
-    normal = "&".join(f"{_escape(k)}={_escape(v)}" for k, v in sorted(params.items()))
-    text = f"POST&{_escape(url)}&{_escape(normal)}".encode()
-    digest = "sha256" if params["oauth_signature_method"].endswith("256") else "sha1"
-    made_of = hmac.new(f"{secret}&{token[1]}".encode(), text, digest).digest()
-    params["oauth_signature"] = base64.b64encode(made_of).decode()
-    parts = ", ".join(f'{k}="{_escape(v)}"' for k, v in params.items())
-    return {"Authorization": f"OAuth {parts}"}
 
 
 def _consumer(cloud: Cloud) -> tuple[str, str]:
@@ -54,14 +25,8 @@ def _consumer(cloud: Cloud) -> tuple[str, str]:
 
 def _ask(cloud: Cloud, consumer: tuple[str, str], project: str, **more: str) -> httpx.Response:
     url = f"{cloud.base}{AT}/request_token"
-    headers = _header(url, *consumer, oauth_callback="oob", **more)
+    headers = header(url, *consumer, oauth_callback="oob", **more)
     return httpx.post(url, headers=headers | {"Requested-Project-Id": project})
-
-
-def _pair(answer: httpx.Response) -> tuple[str, str]:
-    assert answer.status_code == 201, answer.text
-    found = parse_qs(answer.text)
-    return found["oauth_token"][0], found["oauth_token_secret"][0]
 
 
 def _authorize(client: Client, request: str, *names: str) -> httpx.Response:
@@ -73,15 +38,15 @@ def _exchange(
     cloud: Cloud, consumer: tuple[str, str], request: tuple[str, str], verifier: str
 ) -> httpx.Response:
     url = f"{cloud.base}{AT}/access_token"
-    headers = _header(url, *consumer, token=request, oauth_verifier=verifier)
+    headers = header(url, *consumer, token=request, oauth_verifier=verifier)
     return httpx.post(url, headers=headers)
 
 
 def _access(cloud: Cloud, consumer: tuple[str, str]) -> tuple[str, str]:
     """An access token for the admin's project with the role member."""
-    request = _pair(_ask(cloud, consumer, cloud.admin.project_id))
+    request = pair(_ask(cloud, consumer, cloud.admin.project_id))
     verifier = _authorize(cloud.admin, request[0]).json()["token"]["oauth_verifier"]
-    return _pair(_exchange(cloud, consumer, request, verifier))
+    return pair(_exchange(cloud, consumer, request, verifier))
 
 
 def _log_in(
@@ -89,7 +54,7 @@ def _log_in(
 ) -> httpx.Response:
     url = f"{cloud.base}{V3}/auth/tokens"
     body = {"auth": {"identity": {"methods": ["oauth1"], "oauth1": {}}}}
-    return httpx.post(url, json=body, headers=_header(url, *consumer, token=access, **more))
+    return httpx.post(url, json=body, headers=header(url, *consumer, token=access, **more))
 
 
 def test_consumers_are_made_changed_listed_and_deleted(cloud: Cloud):
@@ -127,7 +92,7 @@ def test_a_consumer_logs_in_on_behalf_of_who_authorised_it(cloud: Cloud):
 def test_its_token_makes_no_other_and_authorises_nobody(cloud: Cloud):
     consumer = _consumer(cloud)
     token = _log_in(cloud, consumer, _access(cloud, consumer)).headers["X-Subject-Token"]
-    request = _pair(_ask(cloud, consumer, cloud.admin.project_id))
+    request = pair(_ask(cloud, consumer, cloud.admin.project_id))
     lent = Client(cloud.base, token, cloud.admin.project_id, cloud.admin.user_id)
 
     assert login(cloud, by_token(token)).status_code == 403
@@ -169,7 +134,7 @@ def test_all_of_a_consumer_ends_with_it(cloud: Cloud):
 
 def test_a_request_token_is_used_once_and_only_when_it_is_authorised(cloud: Cloud):
     consumer = _consumer(cloud)
-    request = _pair(_ask(cloud, consumer, cloud.admin.project_id))
+    request = pair(_ask(cloud, consumer, cloud.admin.project_id))
     assert _exchange(cloud, consumer, request, "12345678").status_code == 401
     verifier = _authorize(cloud.admin, request[0]).json()["token"]["oauth_verifier"]
 
@@ -182,7 +147,7 @@ def test_a_request_token_is_used_once_and_only_when_it_is_authorised(cloud: Clou
 
 def test_nobody_lends_roles_that_it_does_not_have(cloud: Cloud):
     consumer = _consumer(cloud)
-    request = _pair(_ask(cloud, consumer, cloud.demo.project_id))
+    request = pair(_ask(cloud, consumer, cloud.demo.project_id))
 
     assert _authorize(cloud.admin, request[0]).status_code == 401  # no role in demo's project
     assert _authorize(cloud.demo, request[0]).status_code == 403

@@ -25,6 +25,7 @@ _COMMANDS: Mapping[str, str] = {
     "logs": "Show the log of the control plane.",
     "reset": "Bring the cloud back to its first start.",
     "uninstall": "Remove all that Pileus made and installed.",
+    "definitions": "Load metadata definitions from a folder of JSON files.",
     "routes": "List every route of every service.",
 }
 

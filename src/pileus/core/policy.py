@@ -79,6 +79,10 @@ class Policy:
             except ValueError as wrong:
                 raise ValueError(f"policy rule {name!r}: {wrong}") from None
 
+    def knows(self, name: str) -> bool:
+        """Whether there is such a rule."""
+        return name in self._checks
+
     def allows(self, name: str, who: Credentials, target: Mapping[str, Any] | None = None) -> bool:
         """Whether the rule lets `who` act on `target`. A rule that does not exist refuses."""
         check, rule = self._checks.get(name), self.rules.get(name)

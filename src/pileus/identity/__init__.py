@@ -2,6 +2,7 @@
 
 from ..core.flow import Flow
 from .audit import INVARIANTS
+from .catalog import endpoint_url
 from .credential_keys import CredentialKeys
 from .credential_rotation import rotate
 from .first_start import first_start
@@ -22,6 +23,7 @@ __all__ = [
     "CredentialKeys",
     "Project",
     "Tokens",
+    "endpoint_url",
     "first_start",
     "limits",
     "loops",

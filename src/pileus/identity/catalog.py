@@ -92,6 +92,17 @@ def _fill(endpoint: dict[str, Any], values: dict[str, str]) -> dict[str, Any] | 
     return endpoint | {"url": url}
 
 
+def endpoint_url(tx: Tx, service_type: str, region: str, interface: str) -> str | None:
+    """The URL of a service in a region, if the catalog has one that leaves nothing open."""
+    for service in catalog(tx):
+        for one in service["endpoints"] if service["type"] == service_type else ():
+            if (one["region_id"], one["interface"]) == (region, interface) and not fields(
+                one["url"]
+            ):
+                return str(one["url"])
+    return None
+
+
 def fields(url: str) -> set[str]:
     """The names that a stored URL leaves open."""
     return {a or b for a, b in _FIELD.findall(url)}

@@ -32,12 +32,7 @@ def upgrade() -> None:
         sa.Column("key", sa.BigInteger(), nullable=False),
         sa.Column("access_hash", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_credentials")),
-    )
-    op.create_index(
-        op.f("ix_identity_credentials_access_hash"),
-        "identity_credentials",
-        ["access_hash"],
-        unique=False,
+        sa.UniqueConstraint("access_hash", name=op.f("uq_identity_credentials_access_hash")),
     )
     op.create_index(
         op.f("ix_identity_credentials_project_id"),
@@ -226,12 +221,7 @@ def upgrade() -> None:
             name=op.f("fk_identity_registered_limits_service_id"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_registered_limits")),
-    )
-    op.create_index(
-        op.f("ix_identity_registered_limits_place"),
-        "identity_registered_limits",
-        ["place"],
-        unique=False,
+        sa.UniqueConstraint("place", name=op.f("uq_identity_registered_limits_place")),
     )
     op.create_index(
         op.f("ix_identity_registered_limits_service_id"),
@@ -344,9 +334,6 @@ def downgrade() -> None:
     op.drop_index(
         op.f("ix_identity_registered_limits_service_id"), table_name="identity_registered_limits"
     )
-    op.drop_index(
-        op.f("ix_identity_registered_limits_place"), table_name="identity_registered_limits"
-    )
 
     op.drop_table("identity_registered_limits")
     op.drop_index(
@@ -389,7 +376,6 @@ def downgrade() -> None:
     op.drop_table("identity_endpoint_groups")
     op.drop_index(op.f("ix_identity_credentials_user_id"), table_name="identity_credentials")
     op.drop_index(op.f("ix_identity_credentials_project_id"), table_name="identity_credentials")
-    op.drop_index(op.f("ix_identity_credentials_access_hash"), table_name="identity_credentials")
 
     op.drop_table("identity_credentials")
     op.drop_table("identity_consumers")

@@ -94,7 +94,7 @@ def _fill(endpoint: dict[str, Any], values: dict[str, str]) -> dict[str, Any] | 
 
 def endpoint_url(tx: Tx, service_type: str, region: str, interface: str) -> str | None:
     """The URL of a service in a region, if the catalog has one that leaves nothing open."""
-    for service in catalog(tx):
+    for service in catalog(tx).services:
         for one in service["endpoints"] if service["type"] == service_type else ():
             if (one["region_id"], one["interface"]) == (region, interface) and not fields(
                 one["url"]

@@ -63,6 +63,11 @@ _SMALLEST = 29  # of external networks, as a prefix's length
     type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
     help="The scheduler's settings, as YAML (docs/scheduling.md).",
 )
+@click.option(
+    "--identity-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
+    help="Identity's settings, as YAML (docs/identity.md).",
+)
 @click.option("--host", help="This host's name.  [the machine's]")
 @click.option("--no-host", is_flag=True, help="No host here: only the control plane.")
 def up(
@@ -85,6 +90,7 @@ def up(
     join: Path | None,
     public_url: str | None,
     scheduler_file: Path | None,
+    identity_file: Path | None,
     dedicated_cpus: str | None,
     host: str | None,
     no_host: bool,
@@ -123,9 +129,11 @@ def up(
             "tls_cert": tls_cert,
             "tls_key": tls_key,
             "dedicated_cpus": dedicated_cpus,
-            "scheduler_file": _readable(scheduler_file),
+            "scheduler_file": scheduler_file,
+            "identity_file": identity_file,
             **_external(external),
         }
+        _readable(scheduler_file, identity_file)
         changed = {key: value for key, value in given.items() if value is not None}
         config = replace(config, **changed)
         check_processors(config.dedicated_cpus, SIMULATED_VCPUS if config.simulate else 0)
@@ -165,15 +173,15 @@ def up(
     _tell(config, f"is up{' already' if now == pid else ''} (process {now})")
 
 
-def _readable(scheduler_file: Path | None) -> Path | None:
-    """Raises ClickException when the scheduler's settings cannot be used."""
-    from ..compute import BadSettings, read_settings
+def _readable(scheduler_file: Path | None, identity_file: Path | None) -> None:
+    """Raises ClickException when a file of settings cannot be used."""
+    from .. import compute, identity
 
     try:
-        read_settings(scheduler_file)
-    except BadSettings as wrong:
+        compute.read_settings(scheduler_file)
+        identity.read_settings(identity_file)
+    except (compute.BadSettings, identity.BadSettings) as wrong:
         raise click.ClickException(str(wrong)) from None
-    return scheduler_file
 
 
 def _lasting(before: Config | None, config: Config) -> None:

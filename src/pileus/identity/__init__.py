@@ -8,6 +8,8 @@ from .names import project_exists, project_names, user_names
 from .rows import Project
 from .samples import samples
 from .service import SERVICE
+from .settings import BadSettings
+from .settings import read as read_settings
 from .tokens import Tokens
 
 FLOWS: tuple[Flow, ...] = ()
@@ -16,12 +18,14 @@ __all__ = [
     "FLOWS",
     "INVARIANTS",
     "SERVICE",
+    "BadSettings",
     "Project",
     "Tokens",
     "first_start",
     "loops",
     "project_exists",
     "project_names",
+    "read_settings",
     "samples",
     "user_names",
 ]

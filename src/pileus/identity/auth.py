@@ -11,7 +11,7 @@ import msgspec
 from ..core.db import Tx
 from ..core.errors import Unauthorized
 from ..wire.context import Context, Response
-from . import auth_body, delegation, token_body
+from . import auth_body, delegation, password_rules, token_body
 from .methods import METHODS, Proof, named
 from .payload import FREE, Scope, Ties
 from .rows import Project, User
@@ -34,23 +34,66 @@ def _log_in(ctx: Context) -> Response:
     def prove(tx: Tx) -> list[Proof]:
         return [METHODS[m].prove(tx, tokens, wanted.given[m]) for m in wanted.methods]
 
-    proofs = ctx.db.read(prove)
+    proofs, noted = ctx.db.read(lambda tx: _look(tx, tokens, prove(tx)))
     # Every secret is checked whatever the others say, so that time tells nothing.
     right = [p.secret is None or tokens.passwords.matches(p.secret, p.stored) for p in proofs]
     users = {p.user_id for p in proofs}
     if not all(right) or len(users) != 1 or "" in users:
+        _failed(ctx, tokens, {p.user_id for p, ok in zip(proofs, right, strict=True) if not ok})
         raise refused()
+    anew = {
+        method: tokens.passwords.hash(proof.secret)
+        for method, proof in zip(wanted.methods, proofs, strict=True)
+        if proof.secret is not None and tokens.passwords.outdated(proof.stored)
+    }
 
     def issue(tx: Tx) -> tuple[str, Understood, list[dict[str, Any]]]:
         if prove(tx) != proofs:  # a secret was changed, or the user went, while it was hashed
             raise refused()
+        for method, proof in zip(wanted.methods, proofs, strict=True):
+            METHODS[method].admit(tx, tokens, proof)
+            store = METHODS[method].store
+            if method in anew and store is not None:
+                store(tx, proof, anew[method])
+        if noted:
+            _note(tx, tokens, proofs[0].user_id)
         token, found = _issue(tx, tokens, wanted, proofs)
         return token, found, tokens.snapshot(tx, found.revision).catalog
 
-    spends = bool(wanted.trust_id)
-    token, found, stored = ctx.db.run(issue) if spends else ctx.db.read(issue)
+    writes = wanted.trust_id or anew or noted
+    token, found, stored = ctx.db.run(issue) if writes else ctx.db.read(issue)
     shown = token_body.body(found, stored, ctx.request.get("nocatalog") is None)
     return Response(201, shown, {"X-Subject-Token": token, "Vary": "X-Auth-Token"})
+
+
+def _look(tx: Tx, tokens: Tokens, proofs: list[Proof]) -> tuple[list[Proof], bool]:
+    """The proofs, and whether the user's row has to be written when they are right."""
+    rules = tokens.settings.security_compliance
+    if not (rules.lockout_failure_attempts or rules.disable_user_account_days_inactive):
+        return proofs, False
+    user = tx.get(User, proofs[0].user_id)
+    if user is None:
+        return proofs, False
+    return proofs, bool(user.failures) or password_rules.unnoted(tx, rules, user)
+
+
+def _note(tx: Tx, tokens: Tokens, user_id: str) -> None:
+    """Write down that the user has just logged in."""
+    user = tx.get(User, user_id)
+    if user is None or password_rules.asleep(tokens.settings.security_compliance, user, tx.now):
+        raise refused()
+    tx.change(user, failures=None, failed_at=None, last_active_at=tx.now)
+
+
+def _failed(ctx: Context, tokens: Tokens, users: set[str]) -> None:
+    rules = tokens.settings.security_compliance
+    if rules.lockout_failure_attempts:
+
+        def count(tx: Tx) -> None:
+            for user_id in sorted(users):
+                password_rules.failed(tx, rules, user_id)
+
+        ctx.db.run(count)
 
 
 def _issue(

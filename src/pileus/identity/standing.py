@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -20,6 +21,13 @@ class Named:
     name: str
     domain_id: str = ""
     domain_name: str = ""
+
+
+@dataclass(frozen=True)
+class Person(Named):
+    """A user who may log in."""
+
+    password_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,13 @@ def roles(tx: Tx) -> Roles:
 
 _user = User.table.join(Domain.table, User.domain_id == Domain.id)
 _USER = (
-    sa.select(User.id, User.name, Domain.id.label("d"), Domain.name.label("n"))
+    sa.select(
+        User.id,
+        User.name,
+        Domain.id.label("d"),
+        Domain.name.label("n"),
+        User.password_expires_at,
+    )
     .select_from(_user)
     .where(User.id == sa.bindparam("id"), User.enabled.is_(True), Domain.enabled.is_(True))
 )
@@ -97,10 +111,10 @@ _HELD = sa.select(Assignment.role_id).where(
 )
 
 
-def user(tx: Tx, user_id: str) -> Named | None:
+def user(tx: Tx, user_id: str) -> Person | None:
     """The user, when it and its domain are enabled."""
     row = tx.conn.execute(_USER, {"id": user_id}).first()
-    return None if row is None else Named(row[0], row[1], row[2], row[3])
+    return None if row is None else Person(*row)
 
 
 def target(tx: Tx, scope: Scope) -> Named | None:

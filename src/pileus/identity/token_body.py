@@ -3,7 +3,7 @@
 from typing import Any
 
 from .catalog import filled
-from .standing import Named
+from .standing import Named, Person
 from .tokens import Understood, written
 
 
@@ -14,7 +14,7 @@ def body(
     payload = token.payload
     found: dict[str, Any] = {
         "methods": list(payload.methods),
-        "user": _named(token.user) | {"password_expires_at": None},
+        "user": _named(token.user) | {"password_expires_at": _ends(token.user)},
         "audit_ids": list(payload.audit_ids),
         "expires_at": written(payload.expires),
         "issued_at": written(payload.issued),
@@ -54,6 +54,11 @@ def body(
         if credential.access_rules is not None:
             found["application_credential"]["access_rules"] = credential.access_rules
     return {"token": found}
+
+
+def _ends(user: Person) -> str | None:
+    ends = user.password_expires_at
+    return None if ends is None else f"{ends:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def _named(thing: Named) -> dict[str, Any]:

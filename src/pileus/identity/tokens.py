@@ -17,7 +17,8 @@ from .keys import Keys
 from .passwords import Passwords
 from .payload import FREE, Payload, Scope, Ties, new_audit_id, pack, unpack
 from .rows import ApplicationCredential
-from .standing import Named, Roles
+from .settings import read as read_settings
+from .standing import Named, Person, Roles
 
 _MOST = 20_000  # tokens that are remembered, some kilobytes each
 _EPOCH = datetime(1970, 1, 1)
@@ -34,7 +35,7 @@ class Understood:
     """A valid token and what it means at one revision."""
 
     payload: Payload
-    user: Named
+    user: Person
     target: Named | None  # the project or domain, or the system
     roles: dict[str, str]  # names by id, implied ones included
     credential: ApplicationCredential | None
@@ -61,8 +62,9 @@ class Tokens:
     """
 
     def __init__(self, db: Database, config: Config) -> None:
-        """Raises ValueError when a key file in the state folder cannot be read as a key."""
+        """Raises ValueError for a key file or a file of settings that cannot be read as one."""
         self.hours = config.token_hours
+        self.settings = read_settings(config.identity_file)
         self.passwords = Passwords()
         self._db = db
         self._keys = Keys(config.shared / "fernet-keys")

@@ -33,10 +33,13 @@ class Method:
 
     form: its object in `auth.identity`. check: raises BadRequest for what the form cannot say.
     prove: looks up, in a transaction that reads, who it says it is; it is asked twice, before the
-    secret is hashed and when the token is issued.
+    secret is hashed and when the token is issued. admit: raises Fault where the right secret is not
+    enough. store: writes the secret's new hash in place of an outdated one.
     """
 
     name: str
     form: Object
     prove: Callable[[Tx, Tokens, Mapping[str, Any]], Proof]
     check: Callable[[Mapping[str, Any]], None] = lambda given: None
+    admit: Callable[[Tx, Tokens, Proof], None] = lambda tx, tokens, proof: None
+    store: Callable[[Tx, Proof, str], None] | None = None

@@ -11,10 +11,12 @@ import msgspec
 from ..core.db import Tx
 from ..core.errors import Unauthorized
 from ..wire.context import Context, Response
-from . import auth_body, delegation, password_rules, token_body
+from . import auth_body, delegation, mfa, password_rules, receipt, token_body
 from .methods import METHODS, Proof, named
 from .payload import FREE, Scope, Ties
+from .revision import current
 from .rows import Project, User
+from .standing import Person
 from .tokens import Tokens, Understood, refused
 
 
@@ -34,6 +36,7 @@ def _log_in(ctx: Context) -> Response:
     def prove(tx: Tx) -> list[Proof]:
         return [METHODS[m].prove(tx, tokens, wanted.given[m]) for m in wanted.methods]
 
+    given = ctx.request.headers.get(receipt.HEADER.lower(), "")
     proofs, noted = ctx.db.read(lambda tx: _look(tx, tokens, prove(tx)))
     # Every secret is checked whatever the others say, so that time tells nothing.
     right = [p.secret is None or tokens.passwords.matches(p.secret, p.stored) for p in proofs]
@@ -47,7 +50,7 @@ def _log_in(ctx: Context) -> Response:
         if proof.secret is not None and tokens.passwords.outdated(proof.stored)
     }
 
-    def issue(tx: Tx) -> tuple[str, Understood, list[dict[str, Any]]]:
+    def issue(tx: Tx) -> Response | tuple[str, Understood, list[dict[str, Any]]]:
         if prove(tx) != proofs:  # a secret was changed, or the user went, while it was hashed
             raise refused()
         for method, proof in zip(wanted.methods, proofs, strict=True):
@@ -57,13 +60,37 @@ def _log_in(ctx: Context) -> Response:
                 store(tx, proof, anew[method])
         if noted:
             _note(tx, tokens, proofs[0].user_id)
-        token, found = _issue(tx, tokens, wanted, proofs)
-        return token, found, tokens.snapshot(tx, found.revision).catalog
+        shared = tokens.snapshot(tx, current(tx))
+        user = tokens.person(tx, shared, proofs[0].user_id)
+        if user is None:
+            raise refused()
+        methods = _methods(tx, tokens, wanted, proofs, given)
+        required = mfa.lacking(user.options, methods, METHODS)
+        if required:
+            return receipt.issue(tx, tokens, user, methods, required)
+        token, found = _issue(tx, tokens, wanted, proofs, user, methods)
+        return token, found, shared.catalog
 
     writes = wanted.trust_id or anew or noted
-    token, found, stored = ctx.db.run(issue) if writes else ctx.db.read(issue)
+    answer = ctx.db.run(issue) if writes else ctx.db.read(issue)
+    if isinstance(answer, Response):
+        return answer
+    token, found, stored = answer
     shown = token_body.body(found, stored, ctx.request.get("nocatalog") is None)
     return Response(201, shown, {"X-Subject-Token": token, "Vary": "X-Auth-Token"})
+
+
+def _methods(
+    tx: Tx, tokens: Tokens, wanted: auth_body.Wanted, proofs: list[Proof], given: str
+) -> tuple[str, ...]:
+    """What the user has proved itself by: now, for the token it brought, and for its receipt."""
+    brought = receipt.read(tx, tokens, given)
+    if brought is not None and brought.user_id != proofs[0].user_id:
+        raise refused()
+    earlier = [p.parent.methods for p in proofs if p.parent is not None]
+    if brought is not None:
+        earlier.append(brought.methods)
+    return tuple(dict.fromkeys([*(m for some in earlier for m in some), *wanted.methods]))
 
 
 def _look(tx: Tx, tokens: Tokens, proofs: list[Proof]) -> tuple[list[Proof], bool]:
@@ -97,9 +124,14 @@ def _failed(ctx: Context, tokens: Tokens, users: set[str]) -> None:
 
 
 def _issue(
-    tx: Tx, tokens: Tokens, wanted: auth_body.Wanted, proofs: list[Proof]
+    tx: Tx,
+    tokens: Tokens,
+    wanted: auth_body.Wanted,
+    proofs: list[Proof],
+    user: Person,
+    methods: tuple[str, ...],
 ) -> tuple[str, Understood]:
-    user_id = proofs[0].user_id
+    user_id = user.id
     parent = next((p.parent for p in proofs if p.parent is not None), None)
     ties = _together([p.ties for p in proofs])
     asked = None if wanted.scope is None else _scope(tx, wanted.scope)
@@ -110,7 +142,6 @@ def _issue(
         if asked not in (None, fixed):
             raise refused()
         asked = fixed
-    methods = dict.fromkeys((*(parent.methods if parent else ()), *wanted.methods))
     ends = [p.expires for p in proofs if p.expires is not None]
     rest: dict[str, Any] = {
         "parent": parent,
@@ -118,8 +149,7 @@ def _issue(
         "expires": min(ends) if ends else None,
     }
     if asked is None:
-        user = tx.get(User, user_id)
-        if user is not None and user.default_project_id:
+        if user.default_project_id:
             try:
                 usual = Scope("project", user.default_project_id)
                 return tokens.issue(tx, user_id, methods, usual, **rest)

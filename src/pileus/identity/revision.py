@@ -65,6 +65,11 @@ def bump(tx: Tx) -> int:
     return current(tx)
 
 
+def bumped(tx: Tx) -> bool:
+    """Whether this transaction has: what it sees must not be remembered, for it may yet fail."""
+    return "identity" in tx.lines
+
+
 def revoke(tx: Tx, hours: float, *subjects: str) -> None:
     """Revoke every token about these subjects ("user:ID", "audit:ID", …) that is out by now.
 

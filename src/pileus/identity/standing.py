@@ -1,8 +1,9 @@
 """What a token means now: the user, what it is for, and the roles, as the rows say."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,6 +29,8 @@ class Person(Named):
     """A user who may log in."""
 
     password_expires_at: datetime | None = None
+    default_project_id: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ _USER = (
         Domain.id.label("d"),
         Domain.name.label("n"),
         User.password_expires_at,
+        User.default_project_id,
+        User.options,
     )
     .select_from(_user)
     .where(User.id == sa.bindparam("id"), User.enabled.is_(True), Domain.enabled.is_(True))

@@ -8,6 +8,7 @@ from ..core.errors import BadRequest, Forbidden, NotFound
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import noun
+from .application_credential import lose_role
 from .revision import bump
 from .rows import Assignment, Domain, Implication, Role
 from .standing import roles as read_roles
@@ -73,6 +74,7 @@ def _delete(ctx: Context) -> None:
         Implication,
         sa.or_(Implication.prior_role_id == row.id, Implication.implied_role_id == row.id),
     )
+    lose_role(tx, row.id)
     tx.remove(row)
     bump(tx)
 

@@ -15,7 +15,7 @@ from . import noun, password_rules, user_options, user_password
 from .auth_tokens import projects
 from .passwords import LONGEST
 from .revision import bump, revoke
-from .rows import ApplicationCredential, Assignment, Domain, Group, Member, User
+from .rows import AccessRule, ApplicationCredential, Assignment, Domain, Group, Member, User
 from .settings import SecurityCompliance
 from .tokens import Tokens
 
@@ -153,6 +153,7 @@ def drop(tx: Tx, user: User, hours: float) -> None:
     tx.remove_where(Assignment, actor_id=user.id)
     tx.remove_where(Member, user_id=user.id)
     tx.remove_where(ApplicationCredential, user_id=user.id)
+    tx.remove_where(AccessRule, user_id=user.id)
     tx.remove_where(password_rules.OldPassword, user_id=user.id)
     tx.remove(user)
     revoke(tx, hours, f"user:{user.id}")

@@ -43,6 +43,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_identity_access_rules_user_id"), "identity_access_rules", ["user_id"], unique=False
     )
+    _copy_rules()
     op.create_table(
         "identity_old_passwords",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -57,6 +58,24 @@ def upgrade() -> None:
         ["user_id"],
         unique=False,
     )
+
+
+def _copy_rules() -> None:
+    """Give the rules of the credentials that there are rows of their own; of like ones, one."""
+    names = ("id", "user_id", "service", "method", "path")
+    rules = sa.table("identity_access_rules", *(sa.column(n, sa.String()) for n in names))
+    credentials = sa.table(
+        "identity_application_credentials",
+        sa.column("user_id", sa.String()),
+        sa.column("access_rules", sa.JSON()),
+    )
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in op.get_bind().execute(sa.select(credentials)):
+        for rule in row.access_rules or ():
+            values = {name: rule.get(name, "") for name in names} | {"user_id": row.user_id}
+            found.setdefault(tuple(values[n] for n in names[1:]), values)
+    if found:
+        op.bulk_insert(rules, list(found.values()))
 
 
 def downgrade() -> None:

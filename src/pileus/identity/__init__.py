@@ -3,6 +3,7 @@
 from ..core.flow import Flow
 from .audit import INVARIANTS
 from .first_start import first_start
+from .key_rotation import rotate as rotate_token_keys
 from .loops import loops
 from .names import project_exists, project_names, user_names
 from .rows import Project
@@ -26,6 +27,7 @@ __all__ = [
     "project_exists",
     "project_names",
     "read_settings",
+    "rotate_token_keys",
     "samples",
     "user_names",
 ]

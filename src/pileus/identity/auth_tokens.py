@@ -15,9 +15,6 @@ from .rows import Assignment, Domain, Member, Project
 from .standing import SYSTEM
 from .tokens import Tokens, Understood
 
-# Services let long work finish under a token that expired meanwhile (`?allow_expired=1`).
-_LATE_HOURS = 48.0
-
 
 def subject(ctx: Context, rule: str) -> tuple[str, Understood]:
     """The token in X-Subject-Token, which the caller may see. Raises NotFound."""
@@ -26,7 +23,7 @@ def subject(ctx: Context, rule: str) -> tuple[str, Understood]:
         raise BadRequest("The header X-Subject-Token is missing: it names the token to look at.")
     late = 0.0
     if (ctx.request.get("allow_expired") or "") in ("1", "true", "True"):
-        late = _LATE_HOURS
+        late = ctx.parts[Tokens].late
     try:
         found = ctx.parts[Tokens].understand(ctx.tx, token, late)
     except Unauthorized:

@@ -13,6 +13,7 @@ from ..core.policy import Credentials
 from . import delegation, revision, standing
 from .catalog import catalog
 from .delegation import Loan
+from .jws import Jws
 from .keys import Keys
 from .passwords import Passwords
 from .payload import FREE, Federated, Payload, Scope, Ties, new_audit_id, pack, unpack
@@ -71,18 +72,26 @@ class Tokens:
 
     def __init__(self, db: Database, config: Config) -> None:
         """Raises ValueError for a key file or a file of settings that cannot be read as one."""
-        self.hours = config.token_hours
         self.settings = read_settings(config.identity_file)
+        self.late = float(self.settings.token.allow_expired_window)  # seconds
+        self.life = config.token_hours * 3600.0  # seconds
+        self.hours = (self.life + self.late) / 3600  # for which a token may be of any use
         self.passwords = Passwords()
         self._db = db
         self.keys = Keys(config.shared / "fernet-keys")
+        signed = config.shared / "jws-keys"
+        self._signs = self.settings.token.provider == "jws"
+        self.jws = Jws(signed) if self._signs or signed.exists() else None
         self._reader = revision.Reader(db)
         self._kept: dict[str, Understood] = {}
         self._lock = threading.Lock()
         self._snapshot: _Snapshot | None = None
 
-    def authenticate(self, token: str) -> Credentials:
-        """Who is behind a token. Raises Unauthorized."""
+    def authenticate(self, token: str, service: str = "") -> Credentials:
+        """Who is behind a token. Raises Unauthorized.
+
+        service: a token with the role `service`, by which work goes on under one that expired.
+        """
         kept = self._kept.get(token)
         if (
             kept is not None
@@ -90,12 +99,19 @@ class Tokens:
             and kept.payload.expires > self._now()
         ):
             return kept.credentials
-        return self._db.read(lambda tx: self.understand(tx, token)).credentials
+
+        def look(tx: Tx) -> Understood:
+            late = 0.0
+            if service and "service" in self.understand(tx, service).credentials.roles:
+                late = self.late
+            return self.understand(tx, token, late)
+
+        return self._db.read(look).credentials
 
     def understand(self, tx: Tx, token: str, late: float = 0.0) -> Understood:
         """What a token means in this transaction. Raises Unauthorized.
 
-        late: a token that expired less than so many hours ago will do, too.
+        late: a token that expired less than so many seconds ago will do, too.
         """
         now = revision.current(tx)
         kept = self._kept.get(token)
@@ -106,12 +122,17 @@ class Tokens:
             kept = self.meaning(tx, payload, now)
             if not revision.bumped(tx):
                 self._keep(token, kept)
-        if kept.payload.expires <= self._now() - late * 3600e6:
+        if kept.payload.expires <= self._now() - late * 1e6:
             raise refused()
         return kept
 
     def open(self, token: str) -> Payload | None:
-        """A token's payload, valid or not; None when it is none of ours."""
+        """A token's payload, valid or not; None when it is none of ours.
+
+        Tokens of both forms are read, so that changing the setting logs nobody out.
+        """
+        if "." in token:
+            return self.jws.open(token) if self.jws is not None else None
         data = self.keys.open(token)
         return None if data is None else unpack(data)
 
@@ -131,7 +152,7 @@ class Tokens:
         expires: it ends no later than this.
         """
         now = micros(tx.now)
-        end = parent.expires if parent else now + int(self.hours * 3600e6)
+        end = parent.expires if parent else now + int(self.life * 1e6)
         own = new_audit_id()
         payload = Payload(
             user_id,
@@ -144,7 +165,8 @@ class Tokens:
             ties,
         )
         found = self.meaning(tx, payload, payload.revision)
-        token = self.keys.seal(pack(payload))
+        signing = self.jws if self._signs else None
+        token = signing.seal(payload) if signing is not None else self.keys.seal(pack(payload))
         if not revision.bumped(tx):
             self._keep(token, found)
         return token, found

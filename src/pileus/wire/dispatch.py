@@ -21,7 +21,8 @@ from .service import Service
 from .versions import answer_headers, negotiate
 
 log = logging.getLogger(__name__)
-Authenticate = Callable[[str], Credentials]
+# From X-Auth-Token and, where there is one, X-Service-Token.
+Authenticate = Callable[..., Credentials]
 _REQUEST_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DEEPEST = 64
 _NOBODY = Credentials()
@@ -85,7 +86,8 @@ class Dispatcher:
         if not token:
             raise self._refused(request)
         try:
-            who = self._auth(token)
+            service = request.headers.get("x-service-token", "")
+            who = self._auth(token, service) if service else self._auth(token)
             rules = who.extra.get("access_rules")
             if rules is not None and not permit(rules, found.service, request):
                 raise Unauthorized("The application credential's access rules forbid this call.")

@@ -4,6 +4,7 @@ Three short steps: read who it says it is, check the secret with no transaction 
 token in a second transaction, which sees whether the user is still enabled.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -30,8 +31,28 @@ def log_in(ctx: Context) -> Response:
 
 
 def _log_in(ctx: Context) -> Response:
+    answer = authenticate(ctx, auth_body.read(ctx.body))
+    if isinstance(answer, Response):
+        return answer
+    shown = token_body.body(answer.found, answer.catalog, ctx.request.get("nocatalog") is None)
+    return Response(201, shown, {"X-Subject-Token": answer.token, "Vary": "X-Auth-Token"})
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A token that a login gave, what it means, and the catalog as its rows are."""
+
+    token: str
+    found: Understood
+    catalog: list[dict[str, Any]]
+
+
+def authenticate(ctx: Context, wanted: auth_body.Wanted) -> Issued | Response:
+    """A token for who proves to be somebody; a receipt where the user's rules ask for more.
+
+    Raises Unauthorized, and whatever else a method refuses by.
+    """
     tokens = ctx.parts[Tokens]
-    wanted = auth_body.read(ctx.body)
 
     def prove(tx: Tx) -> list[Proof]:
         return [METHODS[m].prove(tx, tokens, wanted.given[m]) for m in wanted.methods]
@@ -50,7 +71,7 @@ def _log_in(ctx: Context) -> Response:
         if proof.secret is not None and tokens.passwords.outdated(proof.stored)
     }
 
-    def issue(tx: Tx) -> Response | tuple[str, Understood, list[dict[str, Any]]]:
+    def issue(tx: Tx) -> Response | Issued:
         if prove(tx) != proofs:  # a secret was changed, or the user went, while it was hashed
             raise refused()
         for method, proof in zip(wanted.methods, proofs, strict=True):
@@ -69,15 +90,10 @@ def _log_in(ctx: Context) -> Response:
         if required:
             return receipt.issue(tx, tokens, user, methods, required)
         token, found = _issue(tx, tokens, wanted, proofs, user, methods)
-        return token, found, shared.catalog
+        return Issued(token, found, shared.catalog)
 
     writes = wanted.trust_id or anew or noted
-    answer = ctx.db.run(issue) if writes else ctx.db.read(issue)
-    if isinstance(answer, Response):
-        return answer
-    token, found, stored = answer
-    shown = token_body.body(found, stored, ctx.request.get("nocatalog") is None)
-    return Response(201, shown, {"X-Subject-Token": token, "Vary": "X-Auth-Token"})
+    return ctx.db.run(issue) if writes else ctx.db.read(issue)
 
 
 def _methods(

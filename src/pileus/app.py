@@ -155,6 +155,7 @@ class App:
         root_key.check(tx)
         seed.begin(tx, self.db.ids, self.config.seed)
         identity.first_start(tx, self.parts, SERVICES)
+        image.first_start(tx, self.parts)
         network.first_start(tx, self.parts)
         compute.first_start(tx, self.parts)
 
@@ -241,10 +242,11 @@ def build(
     rules = [rule for service in SERVICES for rule in service.rules]
     parts = Parts(config, db, Policy(rules, _overrides(config.policy_file)))
     parts.add(identity.Tokens(db, config))
+    parts.add(identity.CredentialKeys(config.shared / "credential-keys"))
     index = placement.Index(db)
     parts.add(index)
     parts.add(compute.Scheduler(index, compute.read_settings(config.scheduler_file)))
-    parts.add(image.ImageStore(config.shared / "images"))
+    image.furnish(parts, config.shared / "images", image.read_settings(config.image_file))
     machine = machine or (simulated(config) if config.simulate else real(config))
     machine.upstairs.bind(parts)
     parts.add(machine.compute, ComputeDriver)

@@ -14,6 +14,7 @@ _PATHS = {
     "policy_file",
     "scheduler_file",
     "identity_file",
+    "image_file",
     "tls_cert",
     "tls_key",
     "clouds_file",

@@ -2,8 +2,12 @@
 
 from ..core.flow import Flow
 from .audit import INVARIANTS
+from .catalog import endpoint_url
+from .credential_keys import CredentialKeys
+from .credential_rotation import rotate
 from .first_start import first_start
 from .key_rotation import rotate as rotate_token_keys
+from .limit import limits
 from .loops import loops
 from .names import project_exists, project_names, user_names
 from .rows import Project
@@ -20,13 +24,17 @@ __all__ = [
     "INVARIANTS",
     "SERVICE",
     "BadSettings",
+    "CredentialKeys",
     "Project",
     "Tokens",
+    "endpoint_url",
     "first_start",
+    "limits",
     "loops",
     "project_exists",
     "project_names",
     "read_settings",
+    "rotate",
     "rotate_token_keys",
     "samples",
     "user_names",

@@ -13,6 +13,7 @@ from ..core.db import Tx
 from ..core.errors import Unauthorized
 from ..wire.context import Context, Response
 from . import auth_body, delegation, mfa, password_rules, receipt, token_body
+from .catalog import Catalog
 from .methods import METHODS, Proof, named
 from .payload import FREE, Scope, Ties
 from .revision import current
@@ -44,7 +45,7 @@ class Issued:
 
     token: str
     found: Understood
-    catalog: list[dict[str, Any]]
+    catalog: Catalog
 
 
 def authenticate(ctx: Context, wanted: auth_body.Wanted) -> Issued | Response:

@@ -2,16 +2,18 @@
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+
+import msgspec
 
 from ..config import Config
 from ..core.db import Database, Tx
 from ..core.errors import Unauthorized
 from ..core.policy import Credentials
 from . import delegation, revision, standing
-from .catalog import catalog
+from .catalog import Catalog, catalog
 from .delegation import Loan
 from .jws import Jws
 from .keys import Keys
@@ -56,7 +58,7 @@ class _Snapshot:
 
     revision: int
     roles: Roles
-    catalog: list[dict[str, Any]]
+    catalog: Catalog
     people: dict[str, Person] = field(default_factory=dict)
     targets: dict[Scope, Named] = field(default_factory=dict)
     held: dict[tuple[str, Scope], dict[str, str]] = field(default_factory=dict)
@@ -165,6 +167,10 @@ class Tokens:
             ties,
         )
         found = self.meaning(tx, payload, payload.revision)
+        if found.loan is not None and found.loan.expires is not None:
+            end = min(payload.expires, micros(found.loan.expires))
+            payload = msgspec.structs.replace(payload, expires=end)
+            found = replace(found, payload=payload)
         signing = self.jws if self._signs else None
         token = signing.seal(payload) if signing is not None else self.keys.seal(pack(payload))
         if not revision.bumped(tx):

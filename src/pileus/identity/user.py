@@ -11,11 +11,11 @@ from ..core.errors import BadRequest, NotFound
 from ..core.types import Text, When, Where
 from ..wire.context import Context
 from ..wire.route import Route
-from . import noun, password_rules, user_options, user_password
+from . import dependents, noun, password_rules, user_options, user_password
 from .auth_tokens import projects
 from .passwords import LONGEST
 from .revision import bump, revoke
-from .rows import AccessRule, ApplicationCredential, Assignment, Domain, Group, Member, User
+from .rows import Domain, Group, Member, User
 from .settings import SecurityCompliance
 from .tokens import Tokens
 
@@ -89,8 +89,9 @@ def _options(ctx: Context, now: Mapping[str, Any]) -> dict[str, Any]:
 def _create(ctx: Context) -> object:
     values, free = noun.body(ctx, User, skip=_OWN_KEYS)
     options = _options(ctx, {})
+    # A domain's manager names the domain: what is left out is nobody's.
+    ctx.require("identity:create_user", {"target.user.domain_id": values.get("domain_id")})
     domain_id = noun.domain_of(ctx, values.get("domain_id"))
-    ctx.require("identity:create_user", {"target.user.domain_id": domain_id})
     tokens = ctx.parts[Tokens]
     rules = tokens.settings.security_compliance
     password = _password(ctx, rules)
@@ -150,11 +151,7 @@ def _delete(ctx: Context) -> None:
 
 def drop(tx: Tx, user: User, hours: float) -> None:
     """Delete a user and all that identity holds for it; `hours`: how long tokens live."""
-    tx.remove_where(Assignment, actor_id=user.id)
-    tx.remove_where(Member, user_id=user.id)
-    tx.remove_where(ApplicationCredential, user_id=user.id)
-    tx.remove_where(AccessRule, user_id=user.id)
-    tx.remove_where(password_rules.OldPassword, user_id=user.id)
+    dependents.of_user(tx, user)
     tx.remove(user)
     revoke(tx, hours, f"user:{user.id}")
 
@@ -170,7 +167,7 @@ def _projects(ctx: Context) -> object:
 def _groups(ctx: Context) -> object:
     row = noun.find(ctx, User, ctx.params["user_id"], "identity:list_groups_for_user")
     ids = [m.group_id for m in ctx.tx.all(Member, user_id=row.id)]
-    rows, marker = noun.listed(ctx, Group, [Group.id.in_(ids)])
+    rows, marker = noun.listed(ctx, Group, [Group.id.in_(ids), *noun.inside(ctx, Group)])
     return ctx.service.page(ctx, "groups", noun.view(ctx, rows), marker)
 
 

@@ -64,7 +64,8 @@ def authenticate(ctx: Context, wanted: auth_body.Wanted) -> Issued | Response:
     right = [p.secret is None or tokens.passwords.matches(p.secret, p.stored) for p in proofs]
     users = {p.user_id for p in proofs}
     if not all(right) or len(users) != 1 or "" in users:
-        _failed(ctx, tokens, {p.user_id for p, ok in zip(proofs, right, strict=True) if not ok})
+        wrong = {p.user_id for p, ok in zip(proofs, right, strict=True) if not ok}
+        _failed(ctx, tokens, wrong, {p.failed for p in proofs if p.failed})
         raise refused()
     anew = {
         method: tokens.passwords.hash(proof.secret)
@@ -93,7 +94,7 @@ def authenticate(ctx: Context, wanted: auth_body.Wanted) -> Issued | Response:
         token, found = _issue(tx, tokens, wanted, proofs, user, methods)
         return Issued(token, found, shared.catalog)
 
-    writes = wanted.trust_id or anew or noted
+    writes = wanted.trust_id or anew or noted or any(METHODS[m].writes for m in wanted.methods)
     return ctx.db.run(issue) if writes else ctx.db.read(issue)
 
 
@@ -113,7 +114,8 @@ def _methods(
 def _look(tx: Tx, tokens: Tokens, proofs: list[Proof]) -> tuple[list[Proof], bool]:
     """The proofs, and whether the user's row has to be written when they are right."""
     rules = tokens.settings.security_compliance
-    if not (rules.lockout_failure_attempts or rules.disable_user_account_days_inactive):
+    asked = rules.lockout_failure_attempts or rules.disable_user_account_days_inactive
+    if not asked and not any(p.step for p in proofs):
         return proofs, False
     user = tx.get(User, proofs[0].user_id)
     if user is None:
@@ -129,9 +131,11 @@ def _note(tx: Tx, tokens: Tokens, user_id: str) -> None:
     tx.change(user, failures=None, failed_at=None, last_active_at=tx.now)
 
 
-def _failed(ctx: Context, tokens: Tokens, users: set[str]) -> None:
+def _failed(ctx: Context, tokens: Tokens, wrong: set[str], guessed: set[str]) -> None:
+    """Count wrong passwords where the settings want it, and guesses of passcodes always."""
     rules = tokens.settings.security_compliance
-    if rules.lockout_failure_attempts:
+    users = guessed | (wrong if rules.lockout_failure_attempts else set())
+    if users:
 
         def count(tx: Tx) -> None:
             for user_id in sorted(users):

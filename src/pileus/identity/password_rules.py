@@ -14,6 +14,8 @@ from ..core.types import Text, When
 from .rows import User
 from .settings import SecurityCompliance
 
+_GUESSES, _PAUSE = 5, timedelta(seconds=30)
+
 
 class OldPassword(Resource):
     """A password that a user had, so that it is not taken again."""
@@ -134,6 +136,16 @@ def locked(rules: SecurityCompliance, user: User, now: datetime) -> bool:
     )
 
 
+def guessing(user: User, now: datetime) -> bool:
+    """Whether somebody tries one passcode after another, of which there are only a million.
+
+    This holds whatever the settings say.
+    """
+    if user.failed_at is None or (user.failures or 0) < _GUESSES:
+        return False
+    return now < user.failed_at + _PAUSE
+
+
 def failed(tx: Tx, rules: SecurityCompliance, user_id: str) -> None:
     """Count a wrong secret. A name that nobody has is written for alike: it takes as long."""
     user = tx.get(User, user_id)
@@ -144,5 +156,5 @@ def failed(tx: Tx, rules: SecurityCompliance, user_id: str) -> None:
 
 def _over(rules: SecurityCompliance, user: User, now: datetime) -> bool:
     """Whether a lock has run out, so that counting starts anew."""
-    limit = rules.lockout_failure_attempts or 0
-    return (user.failures or 0) >= limit and not locked(rules, user, now)
+    limit = rules.lockout_failure_attempts
+    return limit is not None and (user.failures or 0) >= limit and not locked(rules, user, now)

@@ -46,12 +46,19 @@ class ReceiptSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expiration: _Some = 300  # seconds
 
 
+class TotpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Passcodes that a device works out."""
+
+    included_previous_windows: Annotated[int, msgspec.Meta(ge=0, le=10)] = 1  # of 30 s each
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an operator may say of identity."""
 
     security_compliance: SecurityCompliance = SecurityCompliance()
     token: TokenSettings = TokenSettings()
     receipt: ReceiptSettings = ReceiptSettings()
+    totp: TotpSettings = TotpSettings()
 
 
 def read(path: Path | None) -> Settings:

@@ -14,6 +14,7 @@ from ..core.errors import Unauthorized
 from ..core.policy import Credentials
 from . import delegation, revision, standing
 from .catalog import Catalog, catalog
+from .credential_keys import CredentialKeys
 from .delegation import Loan
 from .jws import Jws
 from .keys import Keys
@@ -81,6 +82,7 @@ class Tokens:
         self.passwords = Passwords()
         self._db = db
         self.keys = Keys(config.shared / "fernet-keys")
+        self.credential_keys = CredentialKeys(config.shared / "credential-keys")
         signed = config.shared / "jws-keys"
         self._signs = self.settings.token.provider == "jws"
         self.jws = Jws(signed) if self._signs or signed.exists() else None

@@ -1,12 +1,14 @@
 """Rules that ask for several methods in one login, and receipts for those that it had."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from pileus.core.clock import ManualClock
+from pileus.identity.methods.totp import passcode, step_at
 
 from ...cloud import Cloud
 from .calls import V3, by_password, by_token, login, user, works
@@ -157,3 +159,126 @@ def test_a_receipt_expires(cloud: Cloud, clock: ManualClock):
     clock.advance(301)
 
     assert again(cloud, by_password("slow"), receipt).json().get("receipt") is None
+
+
+SEED = "JBSWY3DPEHPK3PXP"
+
+
+def seeded(cloud: Cloud, name: str, *seeds: str, **more: Any) -> dict[str, Any]:
+    """A user with a device."""
+    made = user(cloud, name, **more)
+    for seed in seeds or (SEED,):
+        body = {"credential": {"user_id": made["id"], "type": "totp", "blob": seed}}
+        assert cloud.admin.post(f"{V3}/credentials", json=body).status_code == 201
+    return made
+
+
+def by_passcode(name: str, code: str) -> dict[str, Any]:
+    who = {"name": name, "domain": {"id": "default"}, "passcode": code}
+    return {"methods": ["totp"], "totp": {"user": who}}
+
+
+def code_at(clock: ManualClock, ago: float = 0, seed: str = SEED) -> str:
+    """What the device shows, or showed so many seconds ago."""
+    return passcode(seed, step_at(clock.now() - timedelta(seconds=ago)))
+
+
+@pytest.fixture(autouse=True)
+def fresh_admin(cloud: Cloud) -> None:
+    token = cloud.token("admin", "admin-secret", "admin").headers["X-Subject-Token"]
+    cloud.admin.headers["X-Auth-Token"] = token
+
+
+@pytest.mark.parametrize(
+    ("step", "code"), [(1, "287082"), (37037036, "081804"), (66666666, "279037")]
+)
+def test_passcodes_are_those_of_the_standard(step: int, code: str):
+    # The last six digits of RFC 6238, appendix B.
+    assert passcode("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", step) == code
+
+
+def test_a_passcode_logs_in_and_may_be_a_little_late(cloud: Cloud, clock: ManualClock):
+    for name, ago in (("now", 0.0), ("late", 30.0)):
+        seeded(cloud, name)
+        answer = login(cloud, by_passcode(name, code_at(clock, ago)), "unscoped")
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["token"]["methods"] == ["totp"]
+
+
+@pytest.mark.parametrize("ago", [60.0, -30.0])
+def test_an_old_passcode_and_one_to_come_are_refused(cloud: Cloud, clock: ManualClock, ago: float):
+    seeded(cloud, f"off-{ago}")
+
+    assert login(cloud, by_passcode(f"off-{ago}", code_at(clock, ago))).status_code == 401
+
+
+def test_a_passcode_works_once(cloud: Cloud, clock: ManualClock):
+    seeded(cloud, "watched")
+    code = code_at(clock)
+
+    first = login(cloud, by_passcode("watched", code), "unscoped")
+    second = login(cloud, by_passcode("watched", code), "unscoped")
+
+    assert (first.status_code, second.status_code) == (201, 401)
+    clock.advance(30)
+    assert login(cloud, by_passcode("watched", code_at(clock)), "unscoped").status_code == 201
+
+
+def test_any_of_a_users_devices_will_do_and_a_bad_seed_harms_none(cloud: Cloud, clock: ManualClock):
+    other = "KRSXG5CTMVRXEZLU"
+    seeded(cloud, "rich", "no Base32!", SEED.lower(), other)
+
+    answer = login(cloud, by_passcode("rich", code_at(clock, seed=other)), "unscoped")
+
+    assert answer.status_code == 201, answer.text
+
+
+def test_a_password_and_a_passcode_meet_a_rule_with_a_receipt_between(
+    cloud: Cloud, clock: ManualClock
+):
+    options = {"multi_factor_auth_rules": [["password", "totp"]]}
+    seeded(cloud, "usual", options=options)
+    first = login(cloud, by_password("usual"), "unscoped")
+    assert first.status_code == 401
+
+    answer = again(cloud, by_passcode("usual", code_at(clock)), first.headers[RECEIPT])
+
+    assert answer.status_code == 201, answer.text
+    assert set(answer.json()["token"]["methods"]) == {"password", "totp"}
+
+
+def test_a_wrong_passcode_with_the_right_password_is_refused(cloud: Cloud):
+    seeded(cloud, "half")
+    identity = by_password("half") | by_passcode("half", "000000")
+    identity["methods"] = ["password", "totp"]
+
+    assert login(cloud, identity, "unscoped").status_code == 401
+
+
+def test_one_who_guesses_passcodes_has_to_wait(cloud: Cloud, clock: ManualClock):
+    seeded(cloud, "target")
+    for _ in range(5):
+        assert login(cloud, by_passcode("target", "000000"), "unscoped").status_code == 401
+
+    assert login(cloud, by_passcode("target", code_at(clock)), "unscoped").status_code == 401
+    clock.advance(31)
+    assert login(cloud, by_passcode("target", code_at(clock)), "unscoped").status_code == 201
+
+
+@pytest.mark.parametrize("code", ["", "12345", "1234567", "é" * 6, "abcdef", "000000"])
+def test_what_is_no_passcode_is_refused(cloud: Cloud, code: str):
+    seeded(cloud, f"typing-{code}")
+
+    answer = login(cloud, by_passcode(f"typing-{code}", code), "unscoped")
+
+    assert answer.status_code == (400 if not code else 401)
+
+
+def test_a_user_without_a_device_and_nobody_are_answered_alike(cloud: Cloud):
+    user(cloud, "bare")
+
+    bare = login(cloud, by_passcode("bare", "000000"), "unscoped")
+    nobody = login(cloud, by_passcode("no-such-user", "000000"), "unscoped")
+
+    assert bare.status_code == nobody.status_code == 401
+    assert bare.content == nobody.content

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from . import application_credential, password, token
+from . import application_credential, password, token, totp
 from .method import Method, Proof
 
 METHODS: Mapping[str, Method] = {
-    method.name: method for method in (password.METHOD, token.METHOD, application_credential.METHOD)
+    method.name: method
+    for method in (password.METHOD, token.METHOD, application_credential.METHOD, totp.METHOD)
 }
 
 __all__ = ["METHODS", "Method", "Proof"]

@@ -17,7 +17,7 @@ from .catalog import Catalog
 from .methods import METHODS, Proof, named
 from .payload import FREE, Scope, Ties
 from .revision import current
-from .rows import Project, User
+from .rows import User
 from .standing import Person
 from .tokens import Tokens, Understood, refused
 
@@ -59,32 +59,10 @@ def authenticate(ctx: Context, wanted: auth_body.Wanted) -> Issued | Response:
         return [METHODS[m].prove(tx, tokens, wanted.given[m]) for m in wanted.methods]
 
     given = ctx.request.headers.get(receipt.HEADER.lower(), "")
-    proofs, noted = ctx.db.read(lambda tx: _look(tx, tokens, prove(tx)))
-    # Every secret is checked whatever the others say, so that time tells nothing.
-    right = [p.secret is None or tokens.passwords.matches(p.secret, p.stored) for p in proofs]
-    users = {p.user_id for p in proofs}
-    if not all(right) or len(users) != 1 or "" in users:
-        wrong = {p.user_id for p, ok in zip(proofs, right, strict=True) if not ok}
-        _failed(ctx, tokens, wrong, {p.failed for p in proofs if p.failed})
-        raise refused()
-    anew = {
-        method: tokens.passwords.hash(proof.secret)
-        for method, proof in zip(wanted.methods, proofs, strict=True)
-        if proof.secret is not None and tokens.passwords.outdated(proof.stored)
-    }
 
-    def issue(tx: Tx) -> Response | Issued:
-        if prove(tx) != proofs:  # a secret was changed, or the user went, while it was hashed
-            raise refused()
-        for method, proof in zip(wanted.methods, proofs, strict=True):
-            METHODS[method].admit(tx, tokens, proof)
-            store = METHODS[method].store
-            if method in anew and store is not None:
-                store(tx, proof, anew[method])
-        if noted:
-            _note(tx, tokens, proofs[0].user_id)
+    def issue(tx: Tx, proofs: list[Proof]) -> Response | Issued:
         shared = tokens.snapshot(tx, current(tx))
-        user = tokens.person(tx, shared, proofs[0].user_id)
+        user = tokens.person(tx, shared, _one_user(proofs))
         if user is None:
             raise refused()
         methods = _methods(tx, tokens, wanted, proofs, given)
@@ -94,8 +72,50 @@ def authenticate(ctx: Context, wanted: auth_body.Wanted) -> Issued | Response:
         token, found = _issue(tx, tokens, wanted, proofs, user, methods)
         return Issued(token, found, shared.catalog)
 
+    at_once = not (wanted.trust_id or any(METHODS[m].hashes for m in wanted.methods))
+
+    def look(tx: Tx) -> tuple[list[Proof], bool, Response | Issued | None]:
+        proofs, noted = _look(tx, tokens, prove(tx))
+        return proofs, noted, issue(tx, proofs) if at_once and not noted else None
+
+    proofs, noted, answer = ctx.db.read(look)
+    if answer is not None:
+        return answer
+    # Every secret is checked whatever the others say, so that time tells nothing.
+    right = [p.secret is None or tokens.passwords.matches(p.secret, p.stored) for p in proofs]
+    if not all(right) or not all(p.user_id for p in proofs):
+        wrong = {p.user_id for p, ok in zip(proofs, right, strict=True) if not ok}
+        _failed(ctx, tokens, wrong, {p.failed for p in proofs if p.failed})
+        raise refused()
+    anew = {
+        method: tokens.passwords.hash(proof.secret)
+        for method, proof in zip(wanted.methods, proofs, strict=True)
+        if proof.secret is not None and tokens.passwords.outdated(proof.stored)
+    }
+
+    def settle(tx: Tx) -> Response | Issued:
+        if prove(tx) != proofs:  # a secret was changed, or the user went, while it was hashed
+            raise refused()
+        user_id = _one_user(proofs)
+        for method, proof in zip(wanted.methods, proofs, strict=True):
+            METHODS[method].admit(tx, tokens, proof)
+            store = METHODS[method].store
+            if method in anew and store is not None:
+                store(tx, proof, anew[method])
+        if noted:
+            _note(tx, tokens, user_id)
+        return issue(tx, proofs)
+
     writes = wanted.trust_id or anew or noted or any(METHODS[m].writes for m in wanted.methods)
-    return ctx.db.run(issue) if writes else ctx.db.read(issue)
+    return ctx.db.run(settle) if writes else ctx.db.read(settle)
+
+
+def _one_user(proofs: list[Proof]) -> str:
+    """The user that all of them prove. Raises Unauthorized when they do not."""
+    users = {p.user_id for p in proofs}
+    if len(users) != 1 or "" in users:
+        raise refused()
+    return users.pop()
 
 
 def _methods(
@@ -155,7 +175,7 @@ def _issue(
     user_id = user.id
     parent = next((p.parent for p in proofs if p.parent is not None), None)
     ties = _together([p.ties for p in proofs])
-    asked = None if wanted.scope is None else _scope(tx, wanted.scope)
+    asked = None if wanted.scope is None else _scope(tx, tokens, wanted.scope)
     if wanted.trust_id:
         user_id, asked, ties = _borrow(tx, user_id, wanted.trust_id, ties)
     for fixed in (p.scope for p in proofs if p.scope is not None):
@@ -207,7 +227,7 @@ def _borrow(tx: Tx, user_id: str, trust_id: str, ties: Ties) -> tuple[str, Scope
     return loan.user_id, loan.scope, ties
 
 
-def _scope(tx: Tx, wanted: dict[str, Any]) -> Scope | None:
+def _scope(tx: Tx, tokens: Tokens, wanted: dict[str, Any]) -> Scope | None:
     """The scope with its id. Raises Unauthorized where there is no such thing."""
     if not wanted:
         return Scope()
@@ -224,7 +244,7 @@ def _scope(tx: Tx, wanted: dict[str, Any]) -> Scope | None:
     if "id" in project:
         return Scope("project", project["id"])
     domain = named.domain_id(tx, project["domain"])
-    found = tx.one(Project, domain_id=domain, name=project["name"])
+    found = None if domain is None else tokens.project_id(tx, domain, project["name"])
     if found is None:
         raise refused()
-    return Scope("project", found.id)
+    return Scope("project", found)

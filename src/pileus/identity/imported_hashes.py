@@ -69,15 +69,19 @@ _FORMS: Mapping[str, Callable[[bytes, str], bool]] = {
 }
 
 
+def known(stored: str) -> bool:
+    """Whether a hash is of one of these forms."""
+    return stored.startswith("$") and stored.split("$")[1] in _FORMS
+
+
 def matches(password: str, stored: str) -> bool:
     """Whether the password is the one behind a hash of one of these forms.
 
     Raises ValueError for a hash that cannot be read.
     """
-    form = _FORMS.get(stored.split("$")[1] if stored.startswith("$") else "")
-    if form is None:
+    if not known(stored):
         raise ValueError(f"the hash {stored[:12]!r}… is of no form that is read here")
     try:
-        return form(password.encode(), stored)
+        return _FORMS[stored.split("$")[1]](password.encode(), stored)
     except (KeyError, IndexError) as wrong:
         raise ValueError(f"the hash {stored[:12]!r}… has no {wrong}") from None

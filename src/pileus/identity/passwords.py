@@ -63,7 +63,9 @@ class Passwords:
 
     def outdated(self, stored: str | None) -> bool:
         """Whether the hash should be made anew, by today's cost, when its password is at hand."""
-        return stored is not None and not stored.startswith(_CURRENT)
+        if stored is None or stored.startswith(_CURRENT):
+            return False
+        return stored.startswith(_OURS) or imported_hashes.known(stored)
 
     def _nobody(self) -> str:
         with self._lock:

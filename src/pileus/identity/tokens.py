@@ -20,7 +20,7 @@ from .jws import Jws
 from .keys import Keys
 from .passwords import Passwords
 from .payload import FREE, Federated, Payload, Scope, Ties, new_audit_id, pack, unpack
-from .rows import ApplicationCredential
+from .rows import ApplicationCredential, Project
 from .settings import read as read_settings
 from .standing import Named, Person, Roles
 
@@ -62,6 +62,7 @@ class _Snapshot:
     catalog: Catalog
     people: dict[str, Person] = field(default_factory=dict)
     targets: dict[Scope, Named] = field(default_factory=dict)
+    projects: dict[tuple[str, str], str] = field(default_factory=dict)  # by domain and name
     held: dict[tuple[str, Scope], dict[str, str]] = field(default_factory=dict)
 
 
@@ -96,21 +97,30 @@ class Tokens:
 
         service: a token with the role `service`, by which work goes on under one that expired.
         """
+        try:
+            return self.see(token).credentials
+        except Unauthorized:
+            if not service or "service" not in self.see(service).credentials.roles:
+                raise
+        return self.see(token, self.late).credentials
+
+    def see(self, token: str, late: float = 0.0) -> Understood:
+        """What a token means now, without a transaction where that is known; as `understand`."""
         kept = self._kept.get(token)
         if (
             kept is not None
             and kept.revision == self._reader.now()
-            and kept.payload.expires > self._now()
+            and kept.payload.expires > self._now() - late * 1e6
         ):
-            return kept.credentials
+            return kept
+        return self._db.read(lambda tx: self.understand(tx, token, late))
 
-        def look(tx: Tx) -> Understood:
-            late = 0.0
-            if service and "service" in self.understand(tx, service).credentials.roles:
-                late = self.late
-            return self.understand(tx, token, late)
-
-        return self._db.read(look).credentials
+    def catalog(self, seen: int) -> Catalog:
+        """The catalog at a revision that has just been seen, or at a later one."""
+        found = self._snapshot
+        if found is not None and found.revision == seen:
+            return found.catalog
+        return self._db.read(lambda tx: self.snapshot(tx, revision.current(tx)).catalog)
 
     def understand(self, tx: Tx, token: str, late: float = 0.0) -> Understood:
         """What a token means in this transaction. Raises Unauthorized.
@@ -217,6 +227,15 @@ class Tokens:
         found = shared.people.get(user_id) or standing.user(tx, user_id)
         if found is not None:
             _remember(shared.people, user_id, found)
+        return found
+
+    def project_id(self, tx: Tx, domain_id: str, name: str) -> str | None:
+        """The id of the project of this name in a domain."""
+        shared = self.snapshot(tx, revision.current(tx))
+        found = shared.projects.get((domain_id, name))
+        if found is None and (row := tx.one(Project, domain_id=domain_id, name=name)) is not None:
+            found = row.id
+            _remember(shared.projects, (domain_id, name), found)
         return found
 
     def _target(self, tx: Tx, shared: _Snapshot, scope: Scope) -> Named | None:

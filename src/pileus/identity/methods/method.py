@@ -37,6 +37,7 @@ class Method:
     prove: looks up, in a transaction that reads, who it says it is; it is asked twice, before the
     secret is hashed and when the token is issued. admit: raises Fault where the right secret is not
     enough. store: writes the secret's new hash in place of an outdated one. writes: admit does.
+    hashes: a secret may have to be hashed, which needs the time between two transactions.
     """
 
     name: str
@@ -46,3 +47,4 @@ class Method:
     admit: Callable[[Tx, Tokens, Proof], None] = lambda tx, tokens, proof: None
     store: Callable[[Tx, Proof, str], None] | None = None
     writes: bool = False
+    hashes: bool = True

@@ -19,6 +19,7 @@ _NEW = itertools.count()
 # What a parameter stands for where its name alone does not say it: (segment before it, name).
 KINDS = {
     ("tags", "tag", "identity"): "project_tag",
+    ("OS-EC2", "credential_id", "identity"): "access_key",
     ("tags", "tag", "image"): "image_tag",
     ("tags", "tag", "compute"): "server_tag",
     ("tags", "tag", "network"): "network_tag",
@@ -86,6 +87,9 @@ BODILESS = {
     r"PUT .*/roles/\{role_id\}(/inherited_to_projects)?": "the path says who gets which role",
     r"PUT /v3/roles/\{role_id\}/implies/\{implied_role_id\}": "the path names both roles",
     r"PUT /v3/groups/\{group_id\}/users/\{user_id\}": "the path names both",
+    r"PUT /v3/policies/.*/OS-ENDPOINT-POLICY/.*": "the path says what the policy is for",
+    r"PUT /v3/OS-EP-FILTER/.*": "the path names both",
+    r"POST /v3/OS-OAUTH1/(request|access)_token": "a header signs what is asked for",
     r"PUT .*/tags/\{tag\}": "the path names the tag",
     r"POST /v2/images/\{image_id\}/actions/(deactivate|reactivate)": "the path names the action",
     r"PUT /traits/\{name\}": "the path names the trait",

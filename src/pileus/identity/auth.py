@@ -54,6 +54,9 @@ def authenticate(ctx: Context, wanted: auth_body.Wanted) -> Issued | Response:
     Raises Unauthorized, and whatever else a method refuses by.
     """
     tokens = ctx.parts[Tokens]
+    for name in wanted.methods:
+        if (reads := METHODS[name].reads) is not None:
+            wanted.given[name] = reads(ctx)
 
     def prove(tx: Tx) -> list[Proof]:
         return [METHODS[m].prove(tx, tokens, wanted.given[m]) for m in wanted.methods]

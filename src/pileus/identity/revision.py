@@ -26,6 +26,7 @@ from ..core.types import Int, Text, When
 
 _ROW = 1
 _KNOWN = "identity revision"
+KEPT_LONGER = timedelta(hours=1)  # a revocation than a token
 log = logging.getLogger(__name__)
 
 
@@ -81,7 +82,7 @@ def revoke(tx: Tx, hours: float, *subjects: str) -> None:
     hours: how long a token lives; afterwards the revocation is not needed any more.
     """
     revision = bump(tx)
-    until = tx.now + timedelta(hours=hours + 1)
+    until = tx.now + timedelta(hours=hours) + KEPT_LONGER
     for subject in subjects:
         if not tx.set(Revocation, Revocation.subject == subject, revision=revision, until=until):
             tx.add(Revocation(subject=subject, revision=revision, until=until))

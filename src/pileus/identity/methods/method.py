@@ -7,6 +7,7 @@ from typing import Any
 
 from ...core.db import Tx
 from ...core.types import Object
+from ...wire.context import Context
 from ..payload import FREE, Payload, Scope, Ties
 from ..tokens import Tokens
 
@@ -38,6 +39,7 @@ class Method:
     secret is hashed and when the token is issued. admit: raises Fault where the right secret is not
     enough. store: writes the secret's new hash in place of an outdated one. writes: admit does.
     hashes: a secret may have to be hashed, which needs the time between two transactions.
+    reads: what it takes of the request in the place of its object, where that is signed as a whole.
     """
 
     name: str
@@ -48,3 +50,4 @@ class Method:
     store: Callable[[Tx, Proof, str], None] | None = None
     writes: bool = False
     hashes: bool = True
+    reads: Callable[[Context], dict[str, Any]] | None = None

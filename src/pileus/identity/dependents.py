@@ -6,8 +6,10 @@ from ..core.db import Tx
 from .credential import Credential
 from .limit import Limit
 from .oauth1 import AccessToken, RequestToken
+from .password_rules import OldPassword
 from .registered_limit import RegisteredLimit
 from .rows import (
+    AccessRule,
     ApplicationCredential,
     Assignment,
     CatalogService,
@@ -32,6 +34,8 @@ def of_user(tx: Tx, user: User) -> None:
     tx.remove_where(Assignment, actor_id=user.id)
     tx.remove_where(Member, user_id=user.id)
     tx.remove_where(ApplicationCredential, user_id=user.id)
+    tx.remove_where(AccessRule, user_id=user.id)
+    tx.remove_where(OldPassword, user_id=user.id)
     tx.remove_where(Credential, user_id=user.id)
     tx.remove_where(RequestToken, user_id=user.id)
     tx.remove_where(AccessToken, authorizing_user_id=user.id)

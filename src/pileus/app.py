@@ -241,8 +241,9 @@ def build(
     db = Database(config.database_url, clock or RealClock(), Ids(config.seed), vault, owner)
     rules = [rule for service in SERVICES for rule in service.rules]
     parts = Parts(config, db, Policy(rules, _overrides(config.policy_file)))
-    parts.add(identity.Tokens(db, config))
-    parts.add(identity.CredentialKeys(config.shared / "credential-keys"))
+    tokens = identity.Tokens(db, config)
+    parts.add(tokens)
+    parts.add(tokens.credential_keys)
     index = placement.Index(db)
     parts.add(index)
     parts.add(compute.Scheduler(index, compute.read_settings(config.scheduler_file)))

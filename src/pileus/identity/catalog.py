@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from ..core.db import Tx
 from .rows import CatalogService, Endpoint
 from .rows_catalog import EndpointGroup, ProjectEndpoint, ProjectEndpointGroup
 
 _FIELD = re.compile(r"\$\((\w+)\)s|%\((\w+)\)s")
+_MOST = 1000  # of them kept as JSON, some kilobytes each
 _PROJECT = ("project_id", "tenant_id")
 
 
@@ -22,6 +25,7 @@ class Catalog:
 
     services: list[dict[str, Any]]
     chosen: Mapping[str, frozenset[str]]
+    written: dict[tuple[str, str], msgspec.Raw] = field(default_factory=dict, compare=False)
 
 
 def catalog(tx: Tx) -> Catalog:
@@ -80,6 +84,18 @@ def filled(stored: Catalog, project_id: str, user_id: str) -> list[dict[str, Any
     return found
 
 
+def written(stored: Catalog, project_id: str, user_id: str) -> msgspec.Raw:
+    """The same as JSON, which is worked out once for all tokens of a user for a project."""
+    key = project_id, user_id
+    found = stored.written.get(key)
+    if found is None:
+        if len(stored.written) >= _MOST:
+            stored.written.clear()
+        found = msgspec.Raw(msgspec.json.encode(filled(stored, project_id, user_id)))
+        stored.written[key] = found
+    return found
+
+
 def _only(service: dict[str, Any], chosen: Collection[str]) -> dict[str, Any]:
     return service | {"endpoints": [e for e in service["endpoints"] if e["id"] in chosen]}
 
@@ -94,7 +110,7 @@ def _fill(endpoint: dict[str, Any], values: dict[str, str]) -> dict[str, Any] | 
 
 def endpoint_url(tx: Tx, service_type: str, region: str, interface: str) -> str | None:
     """The URL of a service in a region, if the catalog has one that leaves nothing open."""
-    for service in catalog(tx):
+    for service in catalog(tx).services:
         for one in service["endpoints"] if service["type"] == service_type else ():
             if (one["region_id"], one["interface"]) == (region, interface) and not fields(
                 one["url"]

@@ -5,8 +5,11 @@ import sqlalchemy as sa
 from ..core.db import Tx
 from .credential import Credential
 from .limit import Limit
+from .oauth1 import AccessToken, RequestToken
+from .password_rules import OldPassword
 from .registered_limit import RegisteredLimit
 from .rows import (
+    AccessRule,
     ApplicationCredential,
     Assignment,
     CatalogService,
@@ -31,7 +34,11 @@ def of_user(tx: Tx, user: User) -> None:
     tx.remove_where(Assignment, actor_id=user.id)
     tx.remove_where(Member, user_id=user.id)
     tx.remove_where(ApplicationCredential, user_id=user.id)
+    tx.remove_where(AccessRule, user_id=user.id)
+    tx.remove_where(OldPassword, user_id=user.id)
     tx.remove_where(Credential, user_id=user.id)
+    tx.remove_where(RequestToken, user_id=user.id)
+    tx.remove_where(AccessToken, authorizing_user_id=user.id)
     lent = sa.or_(Trust.trustor_user_id == user.id, Trust.trustee_user_id == user.id)
     drop_trusts(tx, tx.all(Trust, lent))
 
@@ -41,6 +48,8 @@ def of_project(tx: Tx, project: Project) -> None:
     tx.remove_where(Assignment, target_id=project.id)
     tx.remove_where(ApplicationCredential, project_id=project.id)
     tx.remove_where(Credential, project_id=project.id)
+    tx.remove_where(RequestToken, project_id=project.id)
+    tx.remove_where(AccessToken, project_id=project.id)
     drop_trusts(tx, tx.all(Trust, project_id=project.id))
     tx.remove_where(Limit, holder=project.id)
     tx.remove_where(ProjectTag, project_id=project.id)

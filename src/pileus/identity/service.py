@@ -11,6 +11,7 @@ from . import (
     auth_tokens,
     domain,
     endpoint,
+    federation,
     grant,
     group,
     project,
@@ -40,8 +41,9 @@ SERVICE = Service(
         *application_credential.routes(),
         *access_rule.routes(),
         *endpoint.routes(),
+        *federation.routes(),
     ),
     faults=faults.identity,
     page=pages.identity,
-    rules=tuple(RULES),
+    rules=(*RULES, *federation.rules()),
 )

@@ -1,0 +1,18 @@
+"""The policy rules of federation, by upstream's names."""
+
+from collections.abc import Iterator
+
+from ...core.policy import Rule
+
+_ADMIN = "rule:admin_required"
+_READ = f"{_ADMIN} or (role:reader and system_scope:all)"
+_KINDS = ("identity_provider", "mapping", "protocol", "service_provider")
+
+
+def rules() -> Iterator[Rule]:
+    """The rules: admins write, and whoever reads the system may read."""
+    for kind in _KINDS:
+        for name in (f"get_{kind}", f"list_{kind}s"):
+            yield Rule(f"identity:{name}", _READ)
+        for verb in ("create", "update", "delete"):
+            yield Rule(f"identity:{verb}_{kind}", _ADMIN)

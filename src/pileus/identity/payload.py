@@ -8,7 +8,21 @@ import msgspec
 
 Kind = Literal["unscoped", "project", "domain", "system"]
 _KINDS: tuple[Kind, ...] = ("unscoped", "project", "domain", "system")
-METHODS = ("password", "token", "application_credential")
+# The place of a name is its bit in tokens that are out: only ever append.
+METHODS = (
+    "password",
+    "token",
+    "application_credential",
+    "totp",
+    "oauth1",
+    "mapped",
+    "openid",
+    "saml2",
+    "ec2credential",
+    "oauth2_credential",
+    "external",
+)
+_TIED = 64  # added to the kind of a token with further ties: a version before them refuses it
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -16,6 +30,27 @@ class Scope(msgspec.Struct, frozen=True):
 
     kind: Kind = "unscoped"
     id: str = ""
+
+
+class Federated(msgspec.Struct, frozen=True):
+    """How a user of another cloud or company came in, and the ids of the groups it was given."""
+
+    identity_provider: str
+    protocol: str
+    groups: tuple[str, ...] = ()
+
+
+class Ties(msgspec.Struct, frozen=True):
+    """What a token hangs on besides its user: when one of these goes, the token ends."""
+
+    application_credential_id: str = ""
+    trust_id: str = ""
+    access_token_id: str = ""  # of OAuth 1.0a
+    federated: Federated | None = None
+    thumbprint: str = ""  # of the client's certificate, as RFC 8705 writes it (x5t#S256)
+
+
+FREE = Ties()
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -28,7 +63,7 @@ class Payload(msgspec.Struct, frozen=True):
     expires: int
     audit_ids: tuple[str, ...]  # its own, and the one of the first token of its chain
     revision: int  # the identity revision at its issue, see `revision`
-    application_credential_id: str = ""
+    ties: Ties = FREE
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -43,8 +78,21 @@ class _Packed(msgspec.Struct, array_like=True):
     credential: bytes = b"="
 
 
+class _More(msgspec.Struct, array_like=True):
+    trust: bytes
+    access_token: bytes
+    thumbprint: str
+    provider: str = ""
+    protocol: str = ""
+    groups: list[bytes] = []
+
+
+class _Tied(_Packed, array_like=True):
+    more: _More | None = None
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decoder = msgspec.msgpack.Decoder(_Packed)
+_decoder = msgspec.msgpack.Decoder(_Tied)
 
 
 def new_audit_id() -> str:
@@ -54,40 +102,59 @@ def new_audit_id() -> str:
 
 def pack(token: Payload) -> bytes:
     """The token's payload as bytes."""
-    methods = sum(1 << METHODS.index(m) for m in token.methods)
-    return _encode(
-        _Packed(
-            _short(token.user_id),
-            methods,
-            _KINDS.index(token.scope.kind),
-            _short(token.scope.id),
-            token.issued,
-            token.expires,
-            [_unurl(a) for a in token.audit_ids],
-            token.revision,
-            _short(token.application_credential_id),
-        )
+    ties = token.ties
+    plain = _Packed(
+        _short(token.user_id),
+        sum(1 << METHODS.index(m) for m in token.methods),
+        _KINDS.index(token.scope.kind),
+        _short(token.scope.id),
+        token.issued,
+        token.expires,
+        [_unurl(a) for a in token.audit_ids],
+        token.revision,
+        _short(ties.application_credential_id),
     )
+    if ties is FREE or not (
+        ties.trust_id or ties.access_token_id or ties.federated or ties.thumbprint
+    ):
+        return _encode(plain)
+    more = _More(_short(ties.trust_id), _short(ties.access_token_id), ties.thumbprint)
+    if ties.federated is not None:
+        more.provider = ties.federated.identity_provider
+        more.protocol = ties.federated.protocol
+        more.groups = [_short(g) for g in ties.federated.groups]
+    plain.kind += _TIED
+    return _encode([*msgspec.structs.astuple(plain), more])
 
 
 def unpack(data: bytes) -> Payload | None:
-    """The payload, or None when the bytes are of another form (an older version's, say)."""
+    """The payload, or None when the bytes are of another form (a later version's, say)."""
     try:
         packed = _decoder.decode(data)
-        kind = _KINDS[packed.kind]
+        kind = _KINDS[packed.kind - _TIED if packed.more else packed.kind]
     except (msgspec.DecodeError, IndexError):
         return None
-    methods = tuple(m for bit, m in enumerate(METHODS) if packed.methods >> bit & 1)
     return Payload(
         _long(packed.user),
-        methods,
+        tuple(m for bit, m in enumerate(METHODS) if packed.methods >> bit & 1),
         Scope(kind, _long(packed.scope)),
         packed.issued,
         packed.expires,
         tuple(_url(a) for a in packed.audit),
         packed.revision,
-        _long(packed.credential),
+        _ties(packed),
     )
+
+
+def _ties(packed: _Tied) -> Ties:
+    credential, more = _long(packed.credential), packed.more
+    if more is None:
+        return Ties(credential) if credential else FREE
+    federated = None
+    if more.provider:
+        groups = tuple(_long(g) for g in more.groups)
+        federated = Federated(more.provider, more.protocol, groups)
+    return Ties(credential, _long(more.trust), _long(more.access_token), federated, more.thumbprint)
 
 
 def _short(text: str) -> bytes:

@@ -83,6 +83,7 @@ _actors = sa.or_(
     Assignment.actor_id.in_(
         sa.select(Member.group_id).where(Member.user_id == sa.bindparam("user"))
     ),
+    Assignment.actor_id.in_(sa.bindparam("groups", expanding=True)),
 )
 _HELD = sa.select(Assignment.role_id).where(
     _actors,
@@ -113,11 +114,15 @@ def target(tx: Tx, scope: Scope) -> Named | None:
     return Named(SYSTEM, SYSTEM)
 
 
-def held(tx: Tx, user_id: str, scope: Scope) -> set[str]:
-    """The ids of the roles that are assigned to the user there, implied ones not included."""
+def held(tx: Tx, user_id: str, scope: Scope, groups: Collection[str] = ()) -> set[str]:
+    """The ids of the roles that are assigned to the user there, implied ones not included.
+
+    groups: the user is in these, too, though no row says so.
+    """
     where = SYSTEM if scope.kind == "system" else scope.id
     above = ancestors(tx, scope.id) if scope.kind == "project" else []
-    found = tx.conn.execute(_HELD, {"user": user_id, "target": where, "above": above})
+    given = {"user": user_id, "target": where, "above": above, "groups": list(groups)}
+    found = tx.conn.execute(_HELD, given)
     return {row[0] for row in found}
 
 

@@ -19,6 +19,17 @@ def body(
         "expires_at": written(payload.expires),
         "issued_at": written(payload.issued),
     }
+    ties = payload.ties
+    if ties.federated is not None:
+        found["user"]["OS-FEDERATION"] = {
+            "groups": [{"id": group} for group in ties.federated.groups],
+            "identity_provider": {"id": ties.federated.identity_provider},
+            "protocol": {"id": ties.federated.protocol},
+        }
+    if ties.thumbprint:
+        found["oauth2_credential"] = {"x5t#S256": ties.thumbprint}
+    if token.loan is not None:
+        found |= token.loan.shown
     kind, target = payload.scope.kind, token.target
     if target is None:
         return {"token": found}

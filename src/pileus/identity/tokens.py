@@ -10,11 +10,12 @@ from ..config import Config
 from ..core.db import Database, Tx
 from ..core.errors import Unauthorized
 from ..core.policy import Credentials
-from . import revision, standing
+from . import delegation, revision, standing
 from .catalog import catalog
+from .delegation import Loan
 from .keys import Keys
 from .passwords import Passwords
-from .payload import Payload, Scope, new_audit_id, pack, unpack
+from .payload import FREE, Payload, Scope, Ties, new_audit_id, pack, unpack
 from .rows import ApplicationCredential
 from .standing import Named, Roles
 
@@ -37,6 +38,7 @@ class Understood:
     target: Named | None  # the project or domain, or the system
     roles: dict[str, str]  # names by id, implied ones included
     credential: ApplicationCredential | None
+    loan: Loan | None
     revision: int
     credentials: Credentials
 
@@ -109,7 +111,7 @@ class Tokens:
         methods: Iterable[str],
         scope: Scope,
         parent: Payload | None = None,
-        credential_id: str = "",
+        ties: Ties = FREE,
         expires: datetime | None = None,
     ) -> tuple[str, Understood]:
         """A new token. Raises Unauthorized when the user has no role on what it is to be for.
@@ -128,7 +130,7 @@ class Tokens:
             end if expires is None else min(end, _micros(expires)),
             (own, parent.audit_ids[-1]) if parent else (own,),
             revision.current(tx),
-            credential_id,
+            ties,
         )
         found = self.meaning(tx, payload, payload.revision)
         token = self._keys.seal(pack(payload))
@@ -142,19 +144,24 @@ class Tokens:
         target = None if scope.kind == "unscoped" else standing.target(tx, scope)
         if user is None or (scope.kind != "unscoped" and target is None):
             raise refused()
-        credential = self._credential(tx, payload)
+        credential, loan = self._credential(tx, payload), self._loan(tx, payload)
         roles: dict[str, str] = {}
         if scope.kind != "unscoped":
-            held = standing.held(tx, user.id, scope)
+            federated = payload.ties.federated
+            groups = federated.groups if federated is not None else ()
+            held = standing.held(tx, loan.lender_id if loan else user.id, scope, groups)
             everything = self.snapshot(tx, now).roles
             roles = everything.closure(held)
             if credential is not None:
                 wanted = everything.closure(credential.role_ids)
                 roles = {k: v for k, v in roles.items() if k in wanted}
+            if loan is not None:
+                wanted = everything.closure(loan.role_ids)
+                roles = wanted if wanted.keys() <= roles.keys() else {}
             if not roles:
                 raise refused()
         who = _credentials(payload, user, target, roles, credential)
-        return Understood(payload, user, target, roles, credential, now, who)
+        return Understood(payload, user, target, roles, credential, loan, now, who)
 
     def snapshot(self, tx: Tx, now: int) -> _Snapshot:
         """Roles and catalog at this revision."""
@@ -169,15 +176,33 @@ class Tokens:
         self._reader.close()
 
     def _credential(self, tx: Tx, payload: Payload) -> ApplicationCredential | None:
-        if not payload.application_credential_id:
+        if not payload.ties.application_credential_id:
             return None
-        found = tx.get(ApplicationCredential, payload.application_credential_id)
+        found = tx.get(ApplicationCredential, payload.ties.application_credential_id)
         if found is None or (found.expires_at is not None and found.expires_at <= tx.now):
             raise refused()
         return found
 
+    def _loan(self, tx: Tx, payload: Payload) -> Loan | None:
+        """What the user was lent, while both who lent it and who was lent it are still there."""
+        if payload.ties is FREE:
+            return None
+        try:
+            loan = delegation.lent(tx, payload.ties)
+        except KeyError:
+            raise refused() from None
+        if loan is None:
+            return None
+        ended = loan.expires is not None and loan.expires <= tx.now
+        people = {loan.lender_id, loan.borrower_id} - {payload.user_id}
+        if ended or not all(standing.user(tx, one) for one in people):
+            raise refused()
+        return loan
+
     def _revoked(self, tx: Tx, payload: Payload) -> bool:
         subjects = [f"audit:{payload.audit_ids[0]}", f"user:{payload.user_id}"]
+        if payload.ties.trust_id:
+            subjects.append(f"trust:{payload.ties.trust_id}")
         if payload.scope.id:
             subjects.append(f"{payload.scope.kind}:{payload.scope.id}")
         return tx.exists(
@@ -223,6 +248,10 @@ def _credentials(
         extra["token.domain.id"] = domain_id
     if project is not None:
         extra["token.project.domain.id"] = project.domain_id
+    if payload.ties.trust_id:
+        extra["trust_id"] = payload.ties.trust_id
+    if payload.ties.access_token_id:
+        extra["access_token_id"] = payload.ties.access_token_id
     if credential is not None:
         extra["application_credential"] = credential.id
         extra["restricted"] = not credential.unrestricted

@@ -129,6 +129,12 @@ def test_an_inherited_role_holds_below_and_not_on_the_target(cloud: Cloud):
     assert login(cloud, by_password("heir"), on(top["id"])).status_code == 401
 
 
+def test_a_trust_that_is_not_there_gives_no_token(cloud: Cloud):
+    scope = {"OS-TRUST:trust": {"id": "0" * 32}}
+
+    assert login(cloud, by_password("demo"), scope).status_code == 401
+
+
 @pytest.mark.parametrize(
     "auth",
     [
@@ -151,6 +157,9 @@ def test_an_inherited_role_holds_below_and_not_on_the_target(cloud: Cloud):
         {"identity": by_password("demo"), "scope": {"system": {"all": True}, "domain": {}}},
         {"identity": by_password("demo"), "scope": "everything"},
         {"identity": by_password("demo"), "scope": 7},
+        {"identity": by_password("demo"), "scope": {"OS-TRUST:trust": {}}},
+        {"identity": by_password("demo"), "scope": {"OS-TRUST:trust": "x"}},
+        {"identity": by_password("demo"), "scope": {"OS-TRUST:trust": {"id": "x"}, "domain": {}}},
     ],
 )
 def test_a_malformed_login_is_refused_with_400(cloud: Cloud, auth: object):

@@ -1,0 +1,12 @@
+"""The ways to log in: a file each. To add one, write its file and name it here."""
+
+from collections.abc import Mapping
+
+from . import application_credential, password, token
+from .method import Method, Proof
+
+METHODS: Mapping[str, Method] = {
+    method.name: method for method in (password.METHOD, token.METHOD, application_credential.METHOD)
+}
+
+__all__ = ["METHODS", "Method", "Proof"]

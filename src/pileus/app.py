@@ -241,6 +241,7 @@ def build(
     rules = [rule for service in SERVICES for rule in service.rules]
     parts = Parts(config, db, Policy(rules, _overrides(config.policy_file)))
     parts.add(identity.Tokens(db, config))
+    parts.add(identity.Providers(config, db.clock))
     index = placement.Index(db)
     parts.add(index)
     parts.add(compute.Scheduler(index, compute.read_settings(config.scheduler_file)))

@@ -8,6 +8,7 @@ from ..wire.context import Context
 from ..wire.route import Route
 from . import noun
 from .federation.identity_provider import drop_of_domain
+from .federation.rows import ExpiringMember
 from .project import drop as drop_project
 from .revision import bump, revoke
 from .rows import Assignment, Domain, Group, Implication, Member, Project, Role, User
@@ -70,13 +71,14 @@ def _delete(ctx: Context) -> None:
     roles = [r.id for r in tx.all(Role, domain_id=row.id)]
     if roles and tx.exists(Assignment, role_id=roles):
         raise Conflict("Roles of this domain are still assigned: revoke them first.")
-    drop_of_domain(tx, row.id)
+    drop_of_domain(tx, row.id, hours)
     for user in tx.all(User, domain_id=row.id):
         drop_user(tx, user, hours)
     for project in tx.all(Project, domain_id=row.id):
         drop_project(tx, project, hours)
     for group in tx.all(Group, domain_id=row.id):
         tx.remove_where(Member, group_id=group.id)
+        tx.remove_where(ExpiringMember, group_id=group.id)
         tx.remove_where(Assignment, actor_id=group.id)
         tx.remove(group)
     tx.remove_where(Implication, prior_role_id=roles)

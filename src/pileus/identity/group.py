@@ -6,6 +6,7 @@ from ..core.errors import BadRequest, NotFound
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import noun
+from .federation.rows import ExpiringMember
 from .revision import bump
 from .rows import Assignment, Domain, Group, Member, User
 from .user import shown as shown_users
@@ -52,6 +53,7 @@ def _update(ctx: Context) -> object:
 def _delete(ctx: Context) -> None:
     row = _find(ctx, "delete_group")
     ctx.tx.remove_where(Member, group_id=row.id)
+    ctx.tx.remove_where(ExpiringMember, group_id=row.id)
     ctx.tx.remove_where(Assignment, actor_id=row.id)
     ctx.tx.remove(row)
     bump(ctx.tx)

@@ -1,8 +1,9 @@
-"""The one loop of identity: forget revocations that no living token can need."""
+"""The loops of identity: forget what has ended."""
 
 from ..core.db import Database
 from ..core.loop import Loop
 from ..core.parts import Parts
+from .federation import lapse
 from .revision import prune
 
 
@@ -13,4 +14,10 @@ def loops(parts: Parts) -> list[Loop]:
     def tidy() -> None:
         db.run(prune)
 
-    return [Loop("identity.revocations", 3600, tidy, db, db.owner)]
+    def end_memberships() -> None:
+        db.run(lapse.end)
+
+    return [
+        Loop("identity.memberships", 60, end_memberships, db, db.owner),
+        Loop("identity.revocations", 3600, tidy, db, db.owner),
+    ]

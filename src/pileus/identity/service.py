@@ -11,7 +11,6 @@ from . import (
     auth_tokens,
     domain,
     endpoint,
-    federation,
     grant,
     group,
     project,
@@ -20,6 +19,8 @@ from . import (
     user,
     versions,
 )
+from .federation import rules as federation_rules
+from .federation.routes import routes as federation_routes
 from .rules import RULES
 
 SERVICE = Service(
@@ -41,9 +42,9 @@ SERVICE = Service(
         *application_credential.routes(),
         *access_rule.routes(),
         *endpoint.routes(),
-        *federation.routes(),
+        *federation_routes(),
     ),
     faults=faults.identity,
     page=pages.identity,
-    rules=(*RULES, *federation.rules()),
+    rules=(*RULES, *federation_rules.rules()),
 )

@@ -30,6 +30,8 @@ def body(
         found["oauth2_credential"] = {"x5t#S256": ties.thumbprint}
     if token.loan is not None:
         found |= token.loan.shown
+    if token.service_providers:
+        found["service_providers"] = token.service_providers
     kind, target = payload.scope.kind, token.target
     if target is None:
         return {"token": found}

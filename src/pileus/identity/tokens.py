@@ -13,6 +13,7 @@ from ..core.policy import Credentials
 from . import delegation, revision, standing
 from .catalog import catalog
 from .delegation import Loan
+from .federation import standing as federation
 from .keys import Keys
 from .passwords import Passwords
 from .payload import FREE, Payload, Scope, Ties, new_audit_id, pack, unpack
@@ -39,6 +40,7 @@ class Understood:
     roles: dict[str, str]  # names by id, implied ones included
     credential: ApplicationCredential | None
     loan: Loan | None
+    service_providers: list[dict[str, str]]
     revision: int
     credentials: Credentials
 
@@ -50,6 +52,7 @@ class _Snapshot:
     revision: int
     roles: Roles
     catalog: list[dict[str, Any]]
+    service_providers: list[dict[str, str]]
 
 
 class Tokens:
@@ -144,11 +147,14 @@ class Tokens:
         target = None if scope.kind == "unscoped" else standing.target(tx, scope)
         if user is None or (scope.kind != "unscoped" and target is None):
             raise refused()
+        groups: tuple[str, ...] | None = ()
+        if payload.ties.federated is not None:
+            groups = federation.groups(tx, payload.ties.federated)
+        if groups is None:
+            raise refused()
         credential, loan = self._credential(tx, payload), self._loan(tx, payload)
         roles: dict[str, str] = {}
         if scope.kind != "unscoped":
-            federated = payload.ties.federated
-            groups = federated.groups if federated is not None else ()
             held = standing.held(tx, loan.lender_id if loan else user.id, scope, groups)
             everything = self.snapshot(tx, now).roles
             roles = everything.closure(held)
@@ -160,14 +166,17 @@ class Tokens:
                 roles = wanted if wanted.keys() <= roles.keys() else {}
             if not roles:
                 raise refused()
-        who = _credentials(payload, user, target, roles, credential)
-        return Understood(payload, user, target, roles, credential, loan, now, who)
+        who = _credentials(payload, user, target, roles, credential, groups)
+        others = self.snapshot(tx, now).service_providers
+        return Understood(payload, user, target, roles, credential, loan, others, now, who)
 
     def snapshot(self, tx: Tx, now: int) -> _Snapshot:
         """Roles and catalog at this revision."""
         found = self._snapshot
         if found is None or found.revision != now:
-            found = _Snapshot(now, standing.roles(tx), catalog(tx))
+            found = _Snapshot(
+                now, standing.roles(tx), catalog(tx), federation.service_providers(tx)
+            )
             self._snapshot = found
         return found
 
@@ -239,6 +248,7 @@ def _credentials(
     target: Named | None,
     roles: dict[str, str],
     credential: ApplicationCredential | None,
+    groups: tuple[str, ...],
 ) -> Credentials:
     kind = payload.scope.kind
     project = target if kind == "project" else None
@@ -248,6 +258,8 @@ def _credentials(
         extra["token.domain.id"] = domain_id
     if project is not None:
         extra["token.project.domain.id"] = project.domain_id
+    if groups:
+        extra["federated_groups"] = groups
     if payload.ties.trust_id:
         extra["trust_id"] = payload.ties.trust_id
     if payload.ties.access_token_id:

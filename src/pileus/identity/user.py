@@ -10,6 +10,7 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import noun
 from .auth_tokens import projects
+from .federation import shadow
 from .passwords import LONGEST
 from .revision import bump, revoke
 from .rows import ApplicationCredential, Assignment, Domain, Group, Member, User
@@ -132,6 +133,7 @@ def drop(tx: Tx, user: User, hours: float) -> None:
     """Delete a user and all that identity holds for it; `hours`: how long tokens live."""
     tx.remove_where(Assignment, actor_id=user.id)
     tx.remove_where(Member, user_id=user.id)
+    shadow.forget(tx, user.id)
     tx.remove_where(ApplicationCredential, user_id=user.id)
     tx.remove(user)
     revoke(tx, hours, f"user:{user.id}")

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...core.db import Tx
+from ...core.db import Tx, chunks
 from ...core.errors import BadRequest, Conflict
 from ...core.types import ListOf, Text
 from ...wire.context import Context
 from ...wire.route import Route
 from .. import noun
 from ..revision import bump
-from ..rows import Domain
+from ..rows import Domain, User
+from ..tokens import Tokens
+from ..user import drop as drop_user
 from .rows import ExpiringMember, FederatedUser, IdentityProvider, Protocol, RemoteId
 
 PATH = "/v3/OS-FEDERATION/identity_providers"
@@ -104,21 +106,40 @@ def _update(ctx: Context) -> object:
 
 
 def _delete(ctx: Context) -> None:
-    drop(ctx.tx, find(ctx, "delete_identity_provider"))
+    drop(ctx.tx, find(ctx, "delete_identity_provider"), ctx.parts[Tokens].hours)
 
 
-def drop(tx: Tx, row: IdentityProvider) -> None:
-    """Remove an identity provider. Users that it made are kept, and cannot log in any more."""
-    for cls in (RemoteId, Protocol, FederatedUser, ExpiringMember):
+def drop(tx: Tx, row: IdentityProvider, hours: float) -> None:
+    """Remove an identity provider and the users that nobody else knows.
+
+    hours: how long tokens live.
+    """
+    drop_users(tx, hours, tx.all(FederatedUser, idp_id=row.id))
+    for cls in (RemoteId, Protocol, ExpiringMember):
         tx.remove_where(cls, idp_id=row.id)
     tx.remove(row)
     bump(tx)
 
 
-def drop_of_domain(tx: Tx, domain_id: str) -> None:
+def drop_users(tx: Tx, hours: float, known: Sequence[FederatedUser]) -> None:
+    """Forget users of an identity provider; those that have no other way in are deleted.
+
+    Whoever had such an id later would have their roles otherwise.
+    """
+    for one in known:
+        tx.remove(one)
+    ids = {one.user_id for one in known}
+    for some in chunks(sorted(ids)):
+        kept = {one.user_id for one in tx.all(FederatedUser, user_id=some)}
+        for user in tx.all(User, User.password_hash.is_(None), id=some):
+            if user.id not in kept:
+                drop_user(tx, user, hours)
+
+
+def drop_of_domain(tx: Tx, domain_id: str, hours: float) -> None:
     """Remove the identity providers whose users belong to this domain."""
     for row in tx.all(IdentityProvider, domain_id=domain_id):
-        drop(tx, row)
+        drop(tx, row, hours)
 
 
 def routes() -> tuple[Route, ...]:

@@ -8,7 +8,8 @@ from ...wire.context import Context
 from ...wire.route import Route
 from .. import noun
 from ..revision import bump
-from .identity_provider import PATH
+from ..tokens import Tokens
+from .identity_provider import PATH, drop_users
 from .rows import ExpiringMember, FederatedUser, IdentityProvider, Mapping, Protocol
 
 
@@ -72,7 +73,8 @@ def _update(ctx: Context) -> object:
 
 def _delete(ctx: Context) -> None:
     row = _find(ctx, "delete_protocol")
-    ctx.tx.remove_where(FederatedUser, idp_id=row.idp_id, protocol_id=row.id)
+    known = ctx.tx.all(FederatedUser, idp_id=row.idp_id, protocol_id=row.id)
+    drop_users(ctx.tx, ctx.parts[Tokens].hours, known)
     if not ctx.tx.exists(FederatedUser, idp_id=row.idp_id):
         ctx.tx.remove_where(ExpiringMember, idp_id=row.idp_id)
     ctx.tx.remove(row)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ...core.db import Tx
 from ...core.errors import Conflict
 from ...wire.context import Context
 from ...wire.route import Route
@@ -60,12 +59,6 @@ def _update(ctx: Context) -> object:
 def _delete(ctx: Context) -> None:
     ctx.tx.remove(_find(ctx, "delete_service_provider"))
     bump(ctx.tx)
-
-
-def in_token(tx: Tx) -> list[dict[str, Any]]:
-    """The enabled ones as a token lists them."""
-    rows = tx.all(ServiceProvider, enabled=True, order=[ServiceProvider.id])
-    return [{"auth_url": r.auth_url, "id": r.id, "sp_url": r.sp_url} for r in rows]
 
 
 def routes() -> tuple[Route, ...]:

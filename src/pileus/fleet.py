@@ -116,8 +116,10 @@ class Fleet:
             row.kind == _KIND, row.host != self._own, row.id.in_(guests)
         )
         found: dict[str, dict[str, str]] = {}
-        for guest, host, spec, state in tx.execute(query):
-            if spec and state and not state.get("error") and state.get("power") != "absent":
+        rows = [one for one in tx.execute(query) if one.spec]
+        # In a move both hosts may say so: the one that has it by the newer word has the ports.
+        for guest, host, spec, state in sorted(rows, key=lambda one: one.spec["generation"]):
+            if state and not state.get("error") and state.get("power") != "absent":
                 # A host that the guest has left keeps its disks for a while, without interfaces.
                 ports = found.setdefault(guest, {})
                 ports.update({nic["port_id"]: host for nic in spec["nics"]})

@@ -31,9 +31,11 @@ class Ground:
         self.fleet.loop()  # it hears of reports from now on
         self.fleet.work()
 
-    def report(self, host: str, guest: str, db: Database | None = None) -> None:
+    def report(
+        self, host: str, guest: str, db: Database | None = None, generation: int = 1
+    ) -> None:
         """A host reports on its guest, to this process or to another."""
-        spec = {"nics": [{"port_id": f"port of {guest}"}]}
+        spec = {"nics": [{"port_id": f"port of {guest}"}], "generation": generation}
         port = SwitchPort(f"port of {guest}", "n", "guest", "fa:16:3e:00:00:01", ())
         self.network.apply([Change(("port", port.id), 1, port)])
         told = db or self.db
@@ -72,6 +74,19 @@ def test_what_another_process_was_told_is_plugged_within_a_second(ground: Ground
     ground.fleet.work()
 
     assert (before, ground.up()) == ({}, {"g1": "a"})
+
+
+@pytest.mark.parametrize(("source", "target"), [("a", "b"), ("b", "a")])
+def test_a_guest_that_moves_has_its_ports_at_the_host_that_took_it_over(
+    ground: Ground, source: str, target: str
+) -> None:
+    ground.report(source, "g1", generation=1)
+    ground.fleet.work()
+    ground.report(target, "g1", generation=2)  # the first host has not yet said that it is gone
+
+    ground.fleet.work()
+
+    assert ground.up() == {"g1": target}
 
 
 def test_a_guest_without_a_row_is_unplugged_at_the_next_look_at_everything(ground: Ground) -> None:

@@ -25,9 +25,9 @@ _GONE = (404,)
 class Client:
     """One of several clients of one project. Only it changes its things."""
 
-    def __init__(self, name: str, wire: Wire, ground: dict[str, Any]) -> None:
-        """ground: ids of what the project was given to stand on."""
-        self.name, self.wire, self.ground = name, wire, ground
+    def __init__(self, name: str, wire: Wire, admin: Wire, ground: dict[str, Any]) -> None:
+        """admin: moves servers, which a tenant may not. ground: ids of what its project has."""
+        self.name, self.wire, self.admin, self.ground = name, wire, admin, ground
         self.model = Model()
         self._numbers = itertools.count()
 
@@ -65,10 +65,18 @@ class Client:
             self.model.doubt(kind, name)
         return True
 
-    def _change(self, thing: Thing, method: str, path: str, body: Any, **values: Any) -> int:
+    def _change(
+        self,
+        thing: Thing,
+        method: str,
+        path: str,
+        body: Any,
+        wire: Wire | None = None,
+        **values: Any,
+    ) -> int:
         """Change it; `values` are so afterwards if it is acknowledged."""
         try:
-            status, _, _ = self.wire.call(method, path, body)
+            status, _, _ = (wire or self.wire).call(method, path, body)
         except InDoubt:
             status = 503
         if status in (200, 202, 204):
@@ -179,6 +187,37 @@ class Client:
             return False
         name = self._name()
         self._change(server, "PUT", f"{SERVERS}/{server.id}", {"server": {"name": name}}, name=name)
+        return True
+
+    def _migrate(self, deed: Deed) -> bool:
+        return self._move(deed, {"migrate": None})
+
+    def _live_migrate(self, deed: Deed) -> bool:
+        return self._move(deed, {"os-migrateLive": {"host": None, "block_migration": "auto"}})
+
+    def _move(self, deed: Deed, body: dict[str, Any]) -> bool:
+        """By the admin, to a host that the scheduler chooses."""
+        server = self._pick(deed, "server")
+        if server is None:
+            return False
+        path = f"{SERVERS}/{server.id}/action"
+        self._change(server, "POST", path, body, self.admin, power=None)
+        return True
+
+    def _attach_port(self, deed: Deed) -> bool:
+        server, port = self._pick(deed, "server"), self._pick(deed, "port")
+        if server is None or port is None:
+            return False
+        body = {"interfaceAttachment": {"port_id": port.id}}
+        self._change(server, "POST", f"{SERVERS}/{server.id}/os-interface", body)
+        return True
+
+    def _detach_port(self, deed: Deed) -> bool:
+        """A port of its own, which outlives that; most are at no server, or at another."""
+        server, port = self._pick(deed, "server"), self._pick(deed, "port")
+        if server is None or port is None:
+            return False
+        self._change(server, "DELETE", f"{SERVERS}/{server.id}/os-interface/{port.id}", None)
         return True
 
     # Ports, networks, groups, floating addresses.

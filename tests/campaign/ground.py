@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from pileus.config import Config
 from pileus.pidfile import running
 from pileus.settings import load
@@ -117,7 +119,9 @@ class Ground:
             for at in range(each):
                 wire = Wire(self.api.port, self.tally)
                 wire.token = first.token
-                found[project].append(Client(f"c{number}.{at}", wire, ground))
+                admin = Wire(self.api.port, self.tally)
+                admin.token = self.admin.token
+                found[project].append(Client(f"c{number}.{at}", wire, admin, ground))
         return found
 
     def _project(self, name: str) -> str:
@@ -204,6 +208,21 @@ class Ground:
 
     def _stop_sim(self, what: Disturbance) -> None:
         self._pause(self.fleet.processes[what.which % len(self.fleet.processes)].pid, what.lasts)
+
+    def _cut_database(self, what: Disturbance) -> None:
+        """PostgreSQL ends every connection; SQLite's file is somebody else's for a while."""
+        engine = sa.create_engine(self.config.database_url)
+        with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                time.sleep(what.lasts)
+                connection.exec_driver_sql("ROLLBACK")
+            else:
+                connection.exec_driver_sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        engine.dispose()
 
     def guests(self) -> dict[str, set[str]]:
         """By host the guests that its disk remembers."""

@@ -15,6 +15,10 @@ DEEDS = {
     "resize": 4,
     "end_resize": 6,
     "rebuild": 3,
+    "migrate": 3,
+    "live_migrate": 4,
+    "attach_port": 6,
+    "detach_port": 8,
     "rename_server": 4,
     "create_port": 7,
     "change_port": 8,
@@ -40,6 +44,7 @@ DISTURBANCES = {
     "dangle_agents": 2,
     "kill_sim": 2,
     "stop_sim": 2,
+    "cut_database": 2,
 }
 
 

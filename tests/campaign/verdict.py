@@ -91,9 +91,16 @@ class Verdict:
                 words = f"{name} is {shown[name]!r}, acknowledged was {wanted!r}"
                 self.wrong.append(f"{thing.kind} {thing.id}: its {words}")
         power = thing.values.get("power")
-        if power not in (None, DOUBT) and shown["status"] not in (power, "ERROR"):
+        if power in (None, DOUBT) or shown["status"] in (power, "ERROR"):
+            return
+        if not self._told_of_error(thing.id):
             words = f"{shown['status']}, acknowledged was {power}"
             self.wrong.append(f"server {thing.id} is {words}")
+
+    def _told_of_error(self, server: str) -> bool:
+        """Whether the newest of its actions failed: a host that refuses leaves it as it was."""
+        path = f"{SERVERS}/{server}/os-instance-actions"
+        return bool(self._wire.surely("GET", path)[1]["instanceActions"][0]["message"])
 
     def _floating(self, thing: Thing, shown: dict[str, Any]) -> None:
         wanted = thing.values["port_id"]

@@ -88,6 +88,8 @@ BODILESS = {
     r"PUT /v3/groups/\{group_id\}/users/\{user_id\}": "the path names both",
     r"PUT .*/tags/\{tag\}": "the path names the tag",
     r"POST /v2/images/\{image_id\}/actions/(deactivate|reactivate)": "the path names the action",
+    r"POST /v3/.*/protocols/\{protocol_id\}/(auth|websso)": "headers and cookies say who it is",
+    r"POST /v3/auth/OS-FEDERATION/websso/\{protocol_id\}": "the query says where to go",
     r"PUT /traits/\{name\}": "the path names the trait",
     r"PUT /resource_classes/\{name\}": "the path names the class; before 1.7 a body renames it",
 }

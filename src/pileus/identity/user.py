@@ -10,10 +10,11 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import noun
 from .auth_tokens import projects
-from .federation import shadow
+from .federation import of_user, shadow
 from .passwords import LONGEST
 from .revision import bump, revoke
 from .rows import ApplicationCredential, Assignment, Domain, Group, Member, User
+from .standing import groups_of
 from .tokens import Tokens
 
 _PASSWORD = Text(LONGEST, 1)
@@ -24,7 +25,7 @@ _CHANGE = Object(
     },
     extra=True,
 )
-_SECRET = ("password", "original_password")
+_READ_APART = ("password", "original_password", of_user.KEY)
 
 
 def shown(ctx: Context, users: Sequence[User]) -> list[dict[str, Any]]:
@@ -33,12 +34,15 @@ def shown(ctx: Context, users: Sequence[User]) -> list[dict[str, Any]]:
     for one, user in zip(found, users, strict=True):
         if user.default_project_id is not None:
             one["default_project_id"] = user.default_project_id
+    of_user.show(ctx.tx, found)
     return found
 
 
 def _list(ctx: Context) -> object:
     domain = noun.list_domain(ctx, "identity:list_users")
-    rows, marker = noun.listed(ctx, User, [User.domain_id == domain] if domain else [])
+    rows, marker = noun.listed(
+        ctx, User, [*([User.domain_id == domain] if domain else []), *of_user.conditions(ctx)]
+    )
     return ctx.service.page(ctx, "users", shown(ctx, rows), marker)
 
 
@@ -54,10 +58,10 @@ def _password(ctx: Context) -> str | None:
 
 
 def _create(ctx: Context) -> object:
-    values, free = noun.body(ctx, User, skip=_SECRET)
+    values, free = noun.body(ctx, User, skip=_READ_APART)
     domain_id = noun.domain_of(ctx, values.get("domain_id"))
     ctx.require("identity:create_user", {"target.user.domain_id": domain_id})
-    password = _password(ctx)
+    password, federated = _password(ctx), of_user.read(ctx)
     stored = None if password is None else ctx.parts[Tokens].passwords.hash(password)
 
     def work(tx: Tx) -> object:
@@ -67,6 +71,7 @@ def _create(ctx: Context) -> object:
         noun.taken(tx, User, values["name"], User.domain_id == domain_id)
         fixed = {"domain_id": domain_id, "password_hash": stored}
         row = tx.add(User(**(values | fixed), extra=free))
+        of_user.store(tx, row.id, federated)
         return {"user": shown(ctx, [row])[0]}
 
     return ctx.db.run(work)
@@ -86,12 +91,13 @@ def _update(ctx: Context) -> object:
     def work(tx: Tx) -> object:
         ctx._tx = tx
         row = noun.find(ctx, User, key, "identity:update_user")
-        values, free = noun.body(ctx, User, row, skip=_SECRET)
+        values, free = noun.body(ctx, User, row, skip=_READ_APART)
         if "name" in values:
             noun.taken(tx, User, values["name"], User.domain_id == row.domain_id, but=row.id)
         if password is not None:
             values["password_hash"] = stored
         tx.change(row, extra=row.extra | free, **values)
+        of_user.store(tx, row.id, of_user.read(ctx))
         if password is not None or values.get("enabled") is False:
             revoke(tx, ctx.parts[Tokens].hours, f"user:{row.id}")
         else:
@@ -149,9 +155,10 @@ def _projects(ctx: Context) -> object:
 
 def _groups(ctx: Context) -> object:
     row = noun.find(ctx, User, ctx.params["user_id"], "identity:list_groups_for_user")
-    ids = [m.group_id for m in ctx.tx.all(Member, user_id=row.id)]
-    rows, marker = noun.listed(ctx, Group, [Group.id.in_(ids)])
-    return ctx.service.page(ctx, "groups", noun.view(ctx, rows), marker)
+    rows, marker = noun.listed(ctx, Group, [Group.id.in_(groups_of(ctx.tx, row.id))])
+    shown_groups = noun.view(ctx, rows)
+    of_user.show_ends(ctx.tx, row.id, shown_groups)
+    return ctx.service.page(ctx, "groups", shown_groups, marker)
 
 
 def routes() -> tuple[Route, ...]:

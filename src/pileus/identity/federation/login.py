@@ -1,4 +1,4 @@
-"""Log in at an identity provider's endpoint: …/identity_providers/{idp}/protocols/{protocol}/auth."""
+"""Log in at an identity provider's endpoint, …/identity_providers/{idp}/protocols/{p}/auth."""
 
 import logging
 

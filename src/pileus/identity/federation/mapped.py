@@ -94,7 +94,9 @@ def _groups(tx: Tx, made: engine.Mapped, mapping_id: str) -> list[str]:
     there = {group.id for group in tx.all(Group, id=made.group_ids)}
     for one in made.group_ids:
         if one not in there:
-            raise Unauthorized(f"The mapping {mapping_id} gives the group {one[:64]!r}, and it is gone.")
+            raise Unauthorized(
+                f"The mapping {mapping_id} gives the group {one[:64]!r}, and it is gone."
+            )
     found = list(made.group_ids)
     domains: dict[str, str | None] = {}
     names: dict[str, list[str]] = {}

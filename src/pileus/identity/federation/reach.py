@@ -8,6 +8,8 @@ def routes() -> tuple[Route, ...]:
     """The routes. They answer as /v3/auth/projects and /v3/auth/domains do."""
     at = "/v3/OS-FEDERATION"
     return (
-        Route("GET", f"{at}/projects", auth_tokens.list_projects, policy="identity:get_auth_projects"),
+        Route(
+            "GET", f"{at}/projects", auth_tokens.list_projects, policy="identity:get_auth_projects"
+        ),
         Route("GET", f"{at}/domains", auth_tokens.list_domains, policy="identity:get_auth_domains"),
     )

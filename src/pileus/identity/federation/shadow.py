@@ -84,7 +84,7 @@ def _free(tx: Tx, name: str, domain_id: str, own: str) -> None:
 
 
 def _refresh(tx: Tx, found: User, name: str, email: str | None) -> None:
-    if found.name != name:
+    if found.name != name and found.password_hash is None:
         _free(tx, name, found.domain_id, found.id)
         tx.change(found, name=name)
         bump(tx)
@@ -102,9 +102,7 @@ def remember_groups(tx: Tx, user: User, idp: IdentityProvider, groups: Sequence[
             tx.change(before[group_id], expires_at=until)
         else:
             tx.add(
-                ExpiringMember(
-                    user_id=user.id, group_id=group_id, idp_id=idp.id, expires_at=until
-                )
+                ExpiringMember(user_id=user.id, group_id=group_id, idp_id=idp.id, expires_at=until)
             )
     gone = [group_id for group_id in before if group_id not in wanted]
     if gone:

@@ -41,7 +41,11 @@ def check(providers: Providers, settings: Oidc, token: str, now: datetime) -> Vo
 
 
 def _introspection(providers: Providers, settings: Oidc) -> str:
-    return providers.find_endpoint(settings, "introspection_endpoint") if settings.client_secret else ""
+    return (
+        providers.find_endpoint(settings, "introspection_endpoint")
+        if settings.client_secret
+        else ""
+    )
 
 
 def _asked(providers: Providers, settings: Oidc, token: str, now: datetime) -> dict[str, Any]:

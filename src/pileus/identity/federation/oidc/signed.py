@@ -12,7 +12,7 @@ from ..settings import Oidc
 
 # Public keys only: with a shared secret, or none, anybody could have made the token.
 _ALGORITHMS = frozenset(
-    "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA".split()
+    ["EdDSA", *(f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512))]
 )
 _LEEWAY = 60.0  # seconds by which clocks may differ
 # Times are compared with this process's own clock, below.
@@ -41,7 +41,7 @@ def check(
         raise Unauthorized(f"The token's algorithm {str(algorithm)[:20]!r} is not taken.")
     keys = providers.keys(settings, kid if isinstance(kid, str) else None)
     some = [key for key in keys if kid is None or key.get("kid") == kid]
-    claims = _verified(token, str(algorithm), some)
+    claims: dict[str, Any] | None = _verified(token, str(algorithm), some)
     if claims is None:
         raise Unauthorized("The token is not signed by a key of the identity provider.")
     if claims.get("iss") != settings.issuer:

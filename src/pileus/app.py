@@ -242,6 +242,7 @@ def build(
     parts = Parts(config, db, Policy(rules, _overrides(config.policy_file)))
     parts.add(identity.Tokens(db, config))
     parts.add(identity.Providers(config, db.clock))
+    parts.add(identity.Keypair(config.shared / "saml.pem", db.clock))
     index = placement.Index(db)
     parts.add(index)
     parts.add(compute.Scheduler(index, compute.read_settings(config.scheduler_file)))

@@ -3,6 +3,7 @@
 from ..core.flow import Flow
 from .audit import INVARIANTS
 from .federation.provider import Providers
+from .federation.saml.keypair import Keypair
 from .first_start import first_start
 from .loops import loops
 from .names import project_exists, project_names, user_names
@@ -17,6 +18,7 @@ __all__ = [
     "FLOWS",
     "INVARIANTS",
     "SERVICE",
+    "Keypair",
     "Project",
     "Providers",
     "Tokens",

@@ -1,6 +1,8 @@
 """Log in at an identity provider's endpoint, …/identity_providers/{idp}/protocols/{p}/auth."""
 
 import logging
+from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
@@ -15,9 +17,11 @@ from . import cookie, mapped, session
 from .identity_provider import PATH
 from .oidc import bearer
 from .provider import Providers
+from .saml import asking, names, relay
 from .settings import Oidc, Saml
 from .vouch import Vouch
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -27,30 +31,43 @@ def base(ctx: Context) -> str:
 
 
 def issue(
-    ctx: Context, idp_id: str, protocol_id: str, vouch: Vouch | None = None, secret: str = ""
+    ctx: Context,
+    idp_id: str,
+    protocol_id: str,
+    vouch: Vouch | None = None,
+    secret: str = "",
+    before: Callable[[Tx], None] = lambda tx: None,
 ) -> tuple[str, Understood]:
     """A token for whom the identity provider vouches, now or in the login that `secret` names.
 
-    Raises NotFound, Forbidden, Unauthorized, Conflict.
+    before: done first in the same transaction. Raises NotFound, Forbidden, Unauthorized, Conflict.
     """
     tokens = ctx.parts[Tokens]
 
     def work(tx: Tx) -> tuple[str, Understood]:
         mapped.way_in(tx, idp_id, protocol_id)
+        before(tx)
         found = vouch or session.take(tx, secret, idp_id, protocol_id)
         if found is None:
             raise Unauthorized("This login is unknown, used or older than five minutes.")
         return mapped.log_in(tx, tokens, idp_id, protocol_id, found)
 
-    for last in (False, True):
-        try:
-            return ctx.db.run(work, kind="federation.login")
-        except IntegrityError as clash:
-            # Somebody's first login in two windows: the second finds what the first has made.
-            log.info("a federated login lost a race: %s", clash.orig)
-            if last:
-                break
-    raise Conflict("Another login of this user is under way; try again.")
+    return once_more(ctx, work)
+
+
+def once_more(ctx: Context, work: Callable[[Tx], T]) -> T:
+    """Run a transaction, again when it lost a race: then it finds what the other one has made.
+
+    So it is with somebody's first login in two windows. Raises Conflict when it loses again.
+    """
+    try:
+        return ctx.db.run(work, kind="federation.login")
+    except IntegrityError as clash:
+        log.info("a federated login lost a race: %s", clash.orig)
+    try:
+        return ctx.db.run(work, kind="federation.login")
+    except IntegrityError:
+        raise Conflict("Another login of this user is under way; try again.") from None
 
 
 def answer(ctx: Context, token: str, found: Understood) -> Response:
@@ -83,10 +100,21 @@ def _log_in(ctx: Context) -> Response:
             return answer(ctx, *issue(ctx, idp_id, protocol_id, vouch))
         raise Unauthorized("Send an access token of the identity provider: Authorization: Bearer …")
     if isinstance(settings, Saml):
-        raise Unauthorized("SAML")
+        return _ask_enhanced_client(ctx, idp_id, protocol_id)
     raise Unauthorized(
         "The settings of this cloud's federation do not say how to reach this identity provider."
     )
+
+
+def _ask_enhanced_client(ctx: Context, idp_id: str, protocol_id: str) -> Response:
+    """The request that an enhanced client takes to the identity provider (ECP)."""
+    headers = ctx.request.headers
+    if "paos" not in headers and names.MEDIA not in headers.get("accept", ""):
+        raise Unauthorized("Log in by an enhanced client (ECP), or by WebSSO with a browser.")
+    here, key = relay.consumer(base(ctx), idp_id, protocol_id), relay.new_id()
+    state = relay.seal(ctx, "ecp", {"id": key, "for": here})
+    own, now = ctx.parts[Providers].entity_id(base(ctx)), ctx.db.clock.now()
+    return Response(200, asking.envelope(own, key, here, state, now), media=names.MEDIA)
 
 
 def routes() -> tuple[Route, ...]:

@@ -39,6 +39,10 @@ class Providers:
         """The settings as they are now. Raises Unavailable."""
         return self._file.now()
 
+    def entity_id(self, base: str) -> str:
+        """This cloud's name in SAML. base: where clients find its identity service."""
+        return self.settings.saml_entity_id or f"{base}/v3/OS-FEDERATION/saml2/idp"
+
     def of(self, idp_id: str, protocol_id: str) -> Protocol | None:
         """The settings of one protocol of one identity provider."""
         return self.settings.of(idp_id, protocol_id)

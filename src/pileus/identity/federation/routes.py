@@ -2,6 +2,7 @@
 
 from ...wire.route import Route
 from . import identity_provider, login, mapping, protocol, reach, service_provider, websso
+from .saml import consumer, issuer
 
 
 def routes() -> tuple[Route, ...]:
@@ -14,4 +15,6 @@ def routes() -> tuple[Route, ...]:
         *reach.routes(),
         *login.routes(),
         *websso.routes(),
+        *consumer.routes(),
+        *issuer.routes(),
     )

@@ -9,7 +9,7 @@ from .rows import SeenAssertion, Vouched
 from .vouch import Vouch
 
 COOKIE = "pileus-federation"
-_LIFE = timedelta(minutes=5)
+SECONDS = 300
 
 
 def keep(tx: Tx, idp_id: str, protocol_id: str, vouch: Vouch) -> str:
@@ -21,7 +21,7 @@ def keep(tx: Tx, idp_id: str, protocol_id: str, vouch: Vouch) -> str:
             idp_id=idp_id,
             protocol_id=protocol_id,
             attributes={"issuer": vouch.issuer, "attributes": vouch.attributes},
-            until=tx.now + _LIFE,
+            until=tx.now + timedelta(seconds=SECONDS),
         )
     )
     return secret

@@ -39,7 +39,8 @@ class Saml(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="k
 
     entity_id: str
     certificates: tuple[str, ...]  # PEM, or files of it
-    sso_url: str = ""  # for browsers, by redirect; without it only ECP and assertions that come
+    sso_url: str = ""  # for browsers, by redirect; without it only enhanced clients can log in
+    allow_sha1: bool = False  # a classic Keystone signs by no other
 
 
 Protocol = Oidc | Saml

@@ -7,11 +7,7 @@ again when the browser comes back stands in a cookie that only it can read.
 
 import html
 import secrets
-from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-
-import msgspec
 
 from ...core.errors import BadRequest, Unauthorized
 from ...wire.context import Context, Response
@@ -20,12 +16,12 @@ from . import cookie, login, mapped
 from .oidc import code
 from .provider import Providers
 from .rows import IdentityProvider, Protocol
-from .settings import Oidc
+from .saml import asking, relay
+from .saml.keypair import Keypair
+from .settings import Oidc, Saml
 
 _AT = "/v3/auth/OS-FEDERATION"
 _COOKIE = "pileus-websso"
-_LIFE = 600  # seconds in which one must have logged in
-_MARK = "websso:"  # so that nothing else that the vault sealed is taken for a state
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Logging in</title></head><body>
 <form id="sso" action="{host}" method="post"><input type="hidden" name="token" value="{token}">
@@ -93,36 +89,33 @@ def _start(ctx: Context, idp_id: str, protocol_id: str) -> Response:
     if isinstance(settings, Oidc):
         made = code.begin()
         where = code.address(providers, settings, made, back)
-        return redirect(ctx, where, {**made, "origin": host, "for": back}, posted=False)
+        return _redirect(ctx, where, {**made, "origin": host, "for": back}, posted=False)
+    if isinstance(settings, Saml) and settings.sso_url:
+        here, key = relay.consumer(login.base(ctx), idp_id, protocol_id), relay.new_id()
+        own, now = providers.entity_id(login.base(ctx)), ctx.db.clock.now()
+        where = asking.address(settings.sso_url, own, key, here, now, ctx.parts[Keypair])
+        return _redirect(ctx, where, {"id": key, "origin": host, "for": here}, posted=True)
     raise Unauthorized(
         "The settings of this cloud's federation do not say how to reach this identity provider."
     )
 
 
-def redirect(ctx: Context, where: str, state: dict[str, str], posted: bool) -> Response:
+def _redirect(ctx: Context, where: str, state: dict[str, str], posted: bool) -> Response:
     """Send the browser away, with what must be known when it comes back."""
-    now = ctx.db.clock.now()
-    text = _MARK + msgspec.json.encode(state | {"at": now.isoformat()}).decode()
     secure = login.base(ctx).startswith("https:")
-    value = ctx.db.vault.seal(text)
+    value = relay.seal(ctx, "websso", state)
     path = urlsplit(login.base(ctx)).path + _AT
-    kept = cookie.write(_COOKIE, value, path, _LIFE, secure, posted)
+    kept = cookie.write(_COOKIE, value, path, relay.LIFE, secure, posted)
     return Response(302, None, {"Location": where, "Set-Cookie": kept, "Cache-Control": "no-store"})
 
 
-def remembered(ctx: Context, back: str) -> dict[str, Any]:
+def remembered(ctx: Context, back: str) -> dict[str, str]:
     """What the browser's cookie says of the login that it comes back from.
 
     Raises Unauthorized when it is none of this cloud's, too old, or for another place than `back`.
     """
-    try:
-        text = ctx.db.vault.open(cookie.read(ctx, _COOKIE))
-        found: dict[str, Any] = msgspec.json.decode(text.removeprefix(_MARK))
-        age = ctx.db.clock.now() - datetime.fromisoformat(found["at"])
-        right = text.startswith(_MARK) and found["for"] == back
-    except (ValueError, KeyError, TypeError, msgspec.DecodeError):
-        right = False
-    if not right or not 0 <= age.total_seconds() <= _LIFE:
+    found = relay.open_state(ctx, "websso", cookie.read(ctx, _COOKIE))
+    if found is None or found["for"] != back:
         raise Unauthorized("This browser has not begun to log in here, or long ago: begin again.")
     return found
 
@@ -142,7 +135,7 @@ def _finish(ctx: Context, idp_id: str, protocol_id: str) -> Response:
         raise Unauthorized("The answer is of another issuer than the identity provider.")
     vouch = code.finish(providers, settings, made, given, back, ctx.db.clock.now())
     token, _ = login.issue(ctx, idp_id, protocol_id, vouch)
-    return page(ctx, str(made["origin"]), token)
+    return page(ctx, made["origin"], token)
 
 
 def page(ctx: Context, host: str, token: str) -> Response:

@@ -195,7 +195,7 @@ def _around(to: str, new_id: bool) -> Any:
 
 
 def _extension(to: str, new_id: bool) -> Any:
-    true, evil, mark = _pair(to)
+    true, evil, _ = _pair(to)
     if new_id:
         evil.set("ID", "evil")
     made = response(evil, to)

@@ -87,7 +87,8 @@ def _with_more(
 ) -> dict[str, Any]:
     """The claims and those of the userinfo endpoint; what is known already counts."""
     scopes = known.get("scope")
-    of_user = isinstance(scopes, str) and "openid" in scopes.split()
+    # A client's own token is nobody's.
+    of_user = isinstance(scopes, str) and "openid" in scopes.split() and "sub" in known
     if not of_user or not providers.find_endpoint(settings, "userinfo_endpoint"):
         return known
     more = userinfo(providers, settings, token)

@@ -2,6 +2,7 @@
 
 import base64
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from cryptography import x509
@@ -23,10 +24,12 @@ PAOS = {"Content-Type": "application/vnd.paos+xml"}
 class Signer:
     """A key and its certificate."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "idp") -> None:
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "idp")])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
         now = datetime.now(UTC)
+        address = host.replace(".", "").isdigit()
+        known = x509.IPAddress(ip_address(host)) if address else x509.DNSName(host)
         made = (
             x509.CertificateBuilder()
             .subject_name(name)
@@ -35,6 +38,7 @@ class Signer:
             .serial_number(1)
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=9))
+            .add_extension(x509.SubjectAlternativeName([known]), False)
             .sign(self.key, hashes.SHA256())
         )
         self.pem = made.public_bytes(serialization.Encoding.PEM).decode()

@@ -9,6 +9,7 @@ from ..wire.route import Route
 from . import noun
 from .federation.identity_provider import drop_of_domain
 from .federation.rows import ExpiringMember
+from .ldap import domain_config, read_only
 from .project import drop as drop_project
 from .revision import bump, revoke
 from .rows import Assignment, Domain, Group, Implication, Member, Project, Role, User
@@ -72,6 +73,7 @@ def _delete(ctx: Context) -> None:
     if roles and tx.exists(Assignment, role_id=roles):
         raise Conflict("Roles of this domain are still assigned: revoke them first.")
     drop_of_domain(tx, row.id, hours)
+    domain_config.forget(tx, row.id)
     for user in tx.all(User, domain_id=row.id):
         drop_user(tx, user, hours)
     for project in tx.all(Project, domain_id=row.id):
@@ -79,6 +81,7 @@ def _delete(ctx: Context) -> None:
     for group in tx.all(Group, domain_id=row.id):
         tx.remove_where(Member, group_id=group.id)
         tx.remove_where(ExpiringMember, group_id=group.id)
+        read_only.forget(tx, group.id)
         tx.remove_where(Assignment, actor_id=group.id)
         tx.remove(group)
     tx.remove_where(Implication, prior_role_id=roles)

@@ -21,6 +21,7 @@ from . import (
 )
 from .federation import rules as federation_rules
 from .federation.routes import routes as federation_routes
+from .ldap import domain_config
 from .rules import RULES
 
 SERVICE = Service(
@@ -43,6 +44,7 @@ SERVICE = Service(
         *access_rule.routes(),
         *endpoint.routes(),
         *federation_routes(),
+        *domain_config.routes(),
     ),
     faults=faults.identity,
     page=pages.identity,

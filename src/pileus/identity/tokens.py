@@ -15,6 +15,8 @@ from .catalog import catalog
 from .delegation import Loan
 from .federation import standing as federation
 from .keys import Keys
+from .ldap.check import Directories
+from .ldap.sync import STORED
 from .passwords import Passwords
 from .payload import FREE, Payload, Scope, Ties, new_audit_id, pack, unpack
 from .rows import ApplicationCredential
@@ -67,6 +69,7 @@ class Tokens:
         """Raises ValueError when a key file in the state folder cannot be read as a key."""
         self.hours = config.token_hours
         self.passwords = Passwords()
+        self.passwords.elsewhere[STORED] = Directories(db).matches
         self._db = db
         self._keys = Keys(config.shared / "fernet-keys")
         self._reader = revision.Reader(db)

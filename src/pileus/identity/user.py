@@ -11,6 +11,7 @@ from ..wire.route import Route
 from . import noun
 from .auth_tokens import projects
 from .federation import of_user, shadow
+from .ldap import read_only
 from .passwords import LONGEST
 from .revision import bump, revoke
 from .rows import ApplicationCredential, Assignment, Domain, Group, Member, User
@@ -68,6 +69,7 @@ def _create(ctx: Context) -> object:
         ctx._tx = tx
         if tx.get(Domain, domain_id) is None:
             raise NotFound(f"user.domain_id: there is no domain {domain_id!r}.")
+        read_only.check_domain(tx, domain_id)
         noun.taken(tx, User, values["name"], User.domain_id == domain_id)
         fixed = {"domain_id": domain_id, "password_hash": stored}
         row = tx.add(User(**(values | fixed), extra=free))
@@ -91,6 +93,7 @@ def _update(ctx: Context) -> object:
     def work(tx: Tx) -> object:
         ctx._tx = tx
         row = noun.find(ctx, User, key, "identity:update_user")
+        read_only.check_row(tx, row.id)
         values, free = noun.body(ctx, User, row, skip=_READ_APART)
         if "name" in values:
             noun.taken(tx, User, values["name"], User.domain_id == row.domain_id, but=row.id)
@@ -122,6 +125,7 @@ def _change_password(ctx: Context) -> Response:
     stored = passwords.hash(given["password"])
 
     def work(tx: Tx) -> None:
+        read_only.check_row(tx, key)
         if not tx.set(User, User.id == key, User.password_hash == old, password_hash=stored):
             raise Unauthorized("The user or its present password is wrong.")
         revoke(tx, ctx.parts[Tokens].hours, f"user:{key}")
@@ -132,6 +136,7 @@ def _change_password(ctx: Context) -> Response:
 
 def _delete(ctx: Context) -> None:
     row = noun.find(ctx, User, ctx.params["user_id"], "identity:delete_user")
+    read_only.check_row(ctx.tx, row.id)
     drop(ctx.tx, row, ctx.parts[Tokens].hours)
 
 
@@ -140,6 +145,7 @@ def drop(tx: Tx, user: User, hours: float) -> None:
     tx.remove_where(Assignment, actor_id=user.id)
     tx.remove_where(Member, user_id=user.id)
     shadow.forget(tx, user.id)
+    read_only.forget(tx, user.id)
     tx.remove_where(ApplicationCredential, user_id=user.id)
     tx.remove(user)
     revoke(tx, hours, f"user:{user.id}")

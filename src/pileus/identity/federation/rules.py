@@ -1,4 +1,4 @@
-"""The policy rules of federation, by upstream's names."""
+"""The policy rules of federation and of domains' configurations, by upstream's names."""
 
 from collections.abc import Iterator
 
@@ -16,3 +16,7 @@ def rules() -> Iterator[Rule]:
             yield Rule(f"identity:{name}", _READ)
         for verb in ("create", "update", "delete"):
             yield Rule(f"identity:{verb}_{kind}", _ADMIN)
+    for name in ("get_domain_config", "get_domain_config_default"):
+        yield Rule(f"identity:{name}", _READ)
+    for verb in ("create", "update", "delete"):
+        yield Rule(f"identity:{verb}_domain_config", _ADMIN)

@@ -1,4 +1,4 @@
-"""federation: who vouches for users, and what is known of those whom they vouch for."""
+"""federation and directories: who vouches for users, and whom they know."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -53,6 +53,40 @@ def upgrade() -> None:
     with op.batch_alter_table("identity_vouched", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_identity_vouched_until"), ["until"], unique=False)
 
+    op.create_table(
+        "identity_directory_entries",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("domain_id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("local_id", sa.String(length=255), nullable=False),
+        sa.Column("present", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["domain_id"],
+            ["identity_domains.id"],
+            name=op.f("fk_identity_directory_entries_domain_id"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_directory_entries")),
+    )
+    with op.batch_alter_table("identity_directory_entries", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_identity_directory_entries_domain_id"), ["domain_id"], unique=False
+        )
+
+    op.create_table(
+        "identity_domain_options",
+        sa.Column("domain_id", sa.String(length=64), nullable=False),
+        sa.Column("section", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["domain_id"],
+            ["identity_domains.id"],
+            name=op.f("fk_identity_domain_options_domain_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "domain_id", "section", "name", name=op.f("pk_identity_domain_options")
+        ),
+    )
     op.create_table(
         "identity_identity_providers",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -187,6 +221,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_identity_identity_providers_domain_id"))
 
     op.drop_table("identity_identity_providers")
+    op.drop_table("identity_domain_options")
+    with op.batch_alter_table("identity_directory_entries", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_identity_directory_entries_domain_id"))
+
+    op.drop_table("identity_directory_entries")
     with op.batch_alter_table("identity_vouched", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_identity_vouched_until"))
 

@@ -17,7 +17,7 @@ STATE ?= /var/lib/pileus
 IMAGES ?= /var/cache/pileus/images
 
 .DEFAULT_GOAL := help
-.PHONY: bare help env host databases ping client up test test-postgresql test-real test-federation directory hosts faults campaign conformance-placement check format differential e2e image bench bench-fleet bench-placement bench-choices golden migration clean
+.PHONY: bare help env host databases ping client up test test-postgresql test-real test-federation directory hosts faults campaign conformance-identity conformance-image conformance-placement check format differential e2e image bench bench-fleet bench-placement bench-choices golden migration clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,12 @@ campaign: env ## 20 clients and 100,000 calls while everything breaks (CAMPAIGN_
 
 differential: env ## Compare allocation candidates with brute force, thousands of times (WORLDS= of 18 requests)
 	PILEUS_DIFFERENTIAL=$(or $(WORLDS),500) $(BIN)/python -m pytest tests/api/placement/test_differential.py
+
+conformance-identity: env $(CONFORMANCE)/.done ## Upstream's Tempest tests of identity against a simulated cloud (SUITES= chooses)
+	$(BIN)/python tests/conformance/run.py $(CONFORMANCE)/bin/python identity $(SUITES)
+
+conformance-image: env $(CONFORMANCE)/.done ## Upstream's Tempest tests of image against a simulated cloud (SUITES= chooses)
+	$(BIN)/python tests/conformance/run.py $(CONFORMANCE)/bin/python image $(SUITES)
 
 conformance-placement: env $(CONFORMANCE)/.done ## Upstream's suites of placement against a simulated cloud (SUITES= chooses)
 	$(BIN)/python tests/conformance/placement/run.py $(CONFORMANCE)/bin/python $(SUITES)

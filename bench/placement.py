@@ -9,12 +9,9 @@ SQLite.
 """
 
 import concurrent.futures
-import contextlib
 import itertools
 import os
 import statistics
-import sys
-import tempfile
 import threading
 import time
 import tracemalloc
@@ -24,21 +21,18 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import msgspec
-from api import Cloud, line, machine
+from api import Cloud, line
+from stands import counts, stands
 
 from pileus import placement
 from pileus.core.db import Database, Tx, chunks
 from pileus.core.resource import schema
 from pileus.placement.rows import Inventory, Provider, ProviderTrait, Trait
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.postgresql import Server
-
 QUERY = (
     "/placement/allocation_candidates?resources=DISK_GB:10&required=COMPUTE_VOLUME_MULTI_ATTACH"
     "&resources1=VCPU:1,MEMORY_MB:256&required1=CUSTOM_FOO&resources2=FPGA:1&group_policy=none"
 )
-PORT = int(os.environ.get("BENCH_PORT", "18899"))
 FLAT = {"VCPU": 64, "MEMORY_MB": 262_144, "DISK_GB": 2000}
 SERVER = {"VCPU": 2, "MEMORY_MB": 2048, "DISK_GB": 20}
 CHOICES = int(os.environ.get("BENCH_CHOICES", "10000"))  # flat hosts to choose from
@@ -247,31 +241,16 @@ def _flat(tx: Tx, number: int, stock: dict[str, placement.Inventory]) -> None:
 
 def main() -> None:
     """Measure each number of hosts on both databases."""
-    counts = sorted(int(word) for word in sys.argv[1:]) or [1000, 10_000]
-    print(f"{machine()}\n")
-    with contextlib.ExitStack() as ending:
-        server = Server()
-        ending.callback(server.close)
-        for name in ("PostgreSQL", "SQLite"):
-            folder = Path(ending.enter_context(tempfile.TemporaryDirectory()))
-            url = server.new_database() if name == "PostgreSQL" else ""
-            cloud = Cloud(folder, PORT, *(("--database", url) if url else ()))
-            ending.callback(cloud.down)
-            db = Database(url or f"sqlite:///{folder}/state/pileus.db")
-            ending.callback(db.close)
-            made = 0
-            for hosts in counts:
-                fill(db, range(made, hosts))
-                made = hosts
-                print(f"{hosts} hosts, {hosts * len(TREE)} providers, {name}", flush=True)
-                measure(cloud, hosts)
-                memory(db, hosts)
-            cloud.down()
-            flat = Database(server.new_database() if url else f"sqlite:///{folder}/flat.db")
-            ending.callback(flat.close)
-            schema.create_all(flat.engine)
-            print(f"{CHOICES} flat hosts, {name}, in this process", flush=True)
-            choosing(flat)
+    for stand in stands():
+        for hosts in stand.grown(counts(), fill):
+            print(f"{hosts} hosts, {hosts * len(TREE)} providers, {stand.name}", flush=True)
+            measure(stand.cloud, hosts)
+            memory(stand.db, hosts)
+        stand.cloud.down()
+        flat = stand.another()
+        schema.create_all(flat.engine)
+        print(f"{CHOICES} flat hosts, {stand.name}, in this process", flush=True)
+        choosing(flat)
 
 
 if __name__ == "__main__":

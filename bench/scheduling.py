@@ -6,22 +6,16 @@ The hosts are rows without agents, so a server stays in BUILD: what is measured 
 chooses its host and claims everything for it. Client, server and database are on the same cores.
 """
 
-import contextlib
-import sys
-import tempfile
 import time
 from datetime import timedelta
-from pathlib import Path
 
-from api import Cloud, Servers, line, machine
-from placement import PORT, at_once, median
+from api import Cloud, Servers, line
+from placement import at_once, median
+from stands import counts, stands
 
 from pileus.compute.driver import HostFacts
 from pileus.compute.host import register
 from pileus.core.db import Database, Tx, chunks
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.postgresql import Server
 
 ROUNDS = 300
 _SERVICES = "/compute/v2.1/os-services"
@@ -81,26 +75,11 @@ def measure(cloud: Cloud) -> None:
 
 def main() -> None:
     """Measure each number of hosts on both databases."""
-    counts = sorted(int(word) for word in sys.argv[1:]) or [1000, 10_000]
-    print(f"{machine()}\n")
-    with contextlib.ExitStack() as ending:
-        server = Server()
-        ending.callback(server.close)
-        for name in ("SQLite", "PostgreSQL"):
-            folder = Path(ending.enter_context(tempfile.TemporaryDirectory()))
-            url = server.new_database() if name == "PostgreSQL" else ""
-            cloud = Cloud(folder, PORT, *(("--database", url) if url else ()))
-            ending.callback(cloud.down)
-            db = Database(url or f"sqlite:///{folder}/state/pileus.db")
-            ending.callback(db.close)
-            only_rows(cloud)
-            made = 0
-            for count in counts:
-                hosts(db, range(made, count))
-                made = count
-                print(f"{count} hosts, {name}", flush=True)
-                measure(cloud)
-            cloud.down()
+    for stand in stands():
+        only_rows(stand.cloud)
+        for count in stand.grown(counts(), hosts):
+            print(f"{count} hosts, {stand.name}", flush=True)
+            measure(stand.cloud)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ def simulated_machine(identity: Identity, upstairs: Upstairs) -> HostMachine:
         upstairs,
         identity.state / "simulated-guests.jsonl",
         dedicated_cpus=identity.dedicated_cpus,
+        pci_device_spec=identity.pci_device_spec,
     )
 
 

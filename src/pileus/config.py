@@ -26,7 +26,9 @@ class Config:
     host: str = "pileus"  # this host's name; "" is a process without a host of its own
     policy_file: Path | None = None
     scheduler_file: Path | None = None  # the scheduler's settings, as YAML
+    image_file: Path | None = None  # the image service's settings, as YAML
     token_hours: float = 12.0
+    limit_model: str = "flat"  # how limits of projects go together; or "strict_two_level"
     external_cidr: str = "172.24.4.0/24"
     external_gateway: str = "172.24.4.1"
     tls_cert: Path | None = None
@@ -37,6 +39,7 @@ class Config:
     cloud_name: str = "pileus"
     agent_listen: str = ""  # ADDRESS:PORT for hosts' agents; "" takes none
     dedicated_cpus: str = ""  # this host's processors that guests may have to themselves, as 2-7
+    pci_device_spec: str = ""  # this host's devices that guests may have, as nova writes them
     tunnel_address: str = ""  # where other hosts reach this one's tunnels; "" has none
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import agent, compute, image
 from .compute.driver import ComputeDriver, DiskCopies, DiskMoves, HandOver, ImageFiles
+from .compute.pci import spec
 from .config import JOINED_VCPUS, SIMULATED_VCPUS, Config
 from .core.backend import Broken, Busy, Refused
 from .core.db import Database
@@ -42,8 +43,8 @@ class Upstairs:
             raise Refused("The image store is not open yet.")
         parts = self._parts
         disk_format = parts[Database].read(lambda tx: image.disk_format(tx, image_id))
-        path = parts[image.ImageStore].path(image_id)
-        if disk_format is None or not path.exists():
+        path = image.near(parts, image_id)
+        if disk_format is None or path is None:
             raise Refused(f"Image {image_id} is not in the image store any more.")
         return path, disk_format
 
@@ -120,6 +121,7 @@ def simulated(config: Config) -> Machine:
         memory_mb=4 << 20,
         disk_gb=1 << 20,
         cells=even_cells(SIMULATED_VCPUS, 4 << 20, config.dedicated_cpus),
+        devices=spec.simulated(spec.parse(config.pci_device_spec)),
         file=config.state / "simulated-guests.jsonl",
     )
     return Machine(
@@ -140,6 +142,7 @@ def simulated_host(
     vcpus: int = JOINED_VCPUS,
     memory_gb: int = 256,
     dedicated_cpus: str = "",
+    pci_device_spec: str = "",
 ) -> HostMachine:
     """Drivers that simulate a host of its own. `file` keeps its guests over a restart."""
     from .compute.drivers.simulated import SimulatedCompute
@@ -153,6 +156,7 @@ def simulated_host(
         memory_mb=memory_gb << 10,
         disk_gb=4096,
         cells=even_cells(vcpus, memory_gb << 10, dedicated_cpus),
+        devices=spec.simulated(spec.parse(pci_device_spec)),
         file=file,
     )
     return HostMachine(
@@ -177,8 +181,8 @@ def real(config: Config) -> Machine:
     encap = config.tunnel_address or LOOPBACK
     fabric = Ovn(config.state, config.host, external, encap_ip=encap)
     upstairs = Upstairs()
-    own = config.dedicated_cpus
-    guests, mend = _libvirt(config.state, config.host, upstairs, fabric, own)
+    own = (config.dedicated_cpus, config.pci_device_spec)
+    guests, mend = _libvirt(config.state, config.host, upstairs, fabric, *own)
     return Machine(
         compute=guests,
         copies=guests,
@@ -202,8 +206,8 @@ def real_host(identity: agent.Identity, upstairs: agent.Upstairs) -> HostMachine
     from .network.drivers.ovs import OvsHostNetwork
 
     fabric = chassis(identity)
-    own = identity.dedicated_cpus
-    guests, mend = _libvirt(identity.state, identity.name, upstairs, fabric, own)
+    own = (identity.dedicated_cpus, identity.pci_device_spec)
+    guests, mend = _libvirt(identity.state, identity.name, upstairs, fabric, *own)
     return HostMachine(
         compute=guests,
         copies=guests,
@@ -218,7 +222,12 @@ def real_host(identity: agent.Identity, upstairs: agent.Upstairs) -> HostMachine
 
 
 def _libvirt(
-    state: Path, host: str, images: ImageFiles, fabric: Ovn | Chassis, dedicated_cpus: str
+    state: Path,
+    host: str,
+    images: ImageFiles,
+    fabric: Ovn | Chassis,
+    dedicated_cpus: str,
+    pci_device_spec: str,
 ) -> "tuple[LibvirtCompute, Callable[[], None]]":
     """Start libvirt and the network; the driver, and what starts both again."""
     from .compute.drivers.connection import look_at_emulators
@@ -247,6 +256,7 @@ def _libvirt(
         _userspace(fabric),
         host,
         dedicated=parse(dedicated_cpus) if dedicated_cpus else (),
+        specs=spec.parse(pci_device_spec),
     )
     return driver, mend
 

@@ -8,6 +8,7 @@ import msgspec
 
 from . import compute, image
 from .config import Config
+from .core.backend import Broken, Refused
 from .core.db import Database, Tx
 from .core.desired import Desired
 from .core.errors import Conflict, Fault, NotFound
@@ -92,8 +93,11 @@ class Reception:
             return image.content(tx, image_id)
 
         found = self._parts[Database].read(work)
-        path = self._parts[image.ImageStore].path(image_id)
-        if found is None or not path.exists():
+        try:
+            path = image.near(self._parts, image_id)
+        except (Broken, Refused) as problem:
+            raise Refusal(str(problem), final=isinstance(problem, Refused)) from None
+        if found is None or path is None:
             raise Refusal(f"Image {image_id} is not in the image store any more.")
         return path, *found
 

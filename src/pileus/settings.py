@@ -9,7 +9,16 @@ from typing import Any
 from .config import Config
 
 _FILE = "config.json"
-_PATHS = {"state", "policy_file", "scheduler_file", "tls_cert", "tls_key", "clouds_file", "commons"}
+_PATHS = {
+    "state",
+    "policy_file",
+    "scheduler_file",
+    "image_file",
+    "tls_cert",
+    "tls_key",
+    "clouds_file",
+    "commons",
+}
 
 
 class Unreadable(ValueError):

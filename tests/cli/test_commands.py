@@ -300,6 +300,8 @@ def test_a_new_name_replaces_the_old_entry(machine: Machine) -> None:
         ("--clouds-file", "/proc/no/such/file"),
         ("--dedicated-cpus", "nonsense"),
         ("--dedicated-cpus", "0-9999"),
+        ("--pci-device-spec", "nonsense"),
+        ("--pci-device-spec", '{"vendor_id": "10de"}'),
         ("--scheduler-file", "/etc/hostname"),
     ],
 )

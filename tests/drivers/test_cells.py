@@ -74,6 +74,18 @@ def test_a_guest_is_told_of_its_cells_and_kept_to_the_hosts() -> None:
     ]
 
 
+def test_a_mixed_guests_other_processors_run_among_the_shared_ones() -> None:
+    mixed = GuestCell((0, 1), 512, 1, pins=((1, 5),), shared=(0, 2))
+
+    tree = _xml(cells=(mixed,))
+
+    assert _attributes(tree, "cputune/vcpupin") == [
+        {"vcpu": "0", "cpuset": "0,2"},
+        {"vcpu": "1", "cpuset": "5"},
+    ]
+    assert _attributes(tree, "cputune/emulatorpin") == [{"cpuset": "0,2,5"}]
+
+
 @pytest.mark.skipif(
     shutil.which("xmllint") is None, reason="no xmllint here: `make ping` installs it"
 )

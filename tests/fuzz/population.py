@@ -92,6 +92,10 @@ def _federation(m: _Maker) -> None:
         return str(m.ask(admin, "PUT", f"{at}/{path}", {one: body}).json()[one]["id"])
 
     rule = {"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "name"}]}
+    config = {"identity": {"driver": "sql"}, "ldap": {"url": "ldap://127.0.0.1:9"}}
+    path = f"/identity/v3/domains/{ids['domain_id']}/config"
+    m.ask(admin, "PUT", path, {"config": config})
+    ids["group"], ids["option"] = "ldap", "url"
     urls = {"auth_url": "https://b.example.com/v3", "sp_url": "https://b.example.com/sp"}
     ids["mapping_id"] = put(f"mappings/{m.name('mapping')}", "mapping", {"rules": [rule]})
     provider = f"identity_providers/{m.name('idp')}"

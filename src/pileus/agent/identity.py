@@ -13,6 +13,8 @@ from ..hosts.listener import parse
 
 _FILE, _KEY, _CERTIFICATE, _AUTHORITY = "agent.json", "join.key", "host.pem", "authority.pem"
 
+_LATER = ("tunnel", "dedicated_cpus", "pci_device_spec")
+
 
 class NotJoined(Exception):
     """This state directory is no joined host's; the message says what is missing."""
@@ -29,6 +31,7 @@ class Identity:
     simulated: bool
     tunnel: str = ""  # the address at which other hosts reach this one's tunnels; "": found out
     dedicated_cpus: str = ""  # processors that guests may have to themselves, as 2-7
+    pci_device_spec: str = ""  # devices that guests may have to themselves, as JSON
 
     @classmethod
     def begin(
@@ -39,12 +42,14 @@ class Identity:
         simulated: bool,
         tunnel: str = "",
         dedicated_cpus: str = "",
+        pci_device_spec: str = "",
     ) -> "Identity":
         """The identity in `state`, made there the first time. Raises NotJoined for another name."""
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (state / _FILE).exists():
             own = str(uuid.uuid4())
-            made = cls(state, own, name, server, simulated, tunnel, dedicated_cpus)
+            given = (tunnel, dedicated_cpus, pci_device_spec)
+            made = cls(state, own, name, server, simulated, *given)
             made._save()
             return made
         found = cls.read(state)
@@ -64,6 +69,7 @@ class Identity:
             server=server,
             tunnel=tunnel or found.tunnel,
             dedicated_cpus=dedicated_cpus or found.dedicated_cpus,
+            pci_device_spec=pci_device_spec or found.pci_device_spec,
         )
         if new != found:
             new._save()
@@ -87,7 +93,7 @@ class Identity:
         try:
             values = json.loads((state / _FILE).read_text())
             given = {k: values[k] for k in ("id", "name", "server", "simulated")}
-            later = {k: values.get(k, "") for k in ("tunnel", "dedicated_cpus")}
+            later = {k: values.get(k, "") for k in _LATER}
             return cls(state, **given, **later)
         except FileNotFoundError:
             raise NotJoined(f"There is no host in {state}.") from None

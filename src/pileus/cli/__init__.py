@@ -18,12 +18,14 @@ _COMMANDS: Mapping[str, str] = {
     "explain": "Say why a server found no host, or how many of a flavor would fit.",
     "backup": "Write the whole control plane's state to one file, while it runs.",
     "restore": "Put a backup into an empty state directory.",
+    "credentials": "Rotate the key that seals users' credentials.",
     "agent": "Let other machines join as hosts, and be such a host.",
     "upgrade": "Let this version take over from the one that runs.",
     "sim": "Simulate thousands of hosts that join a simulated cloud.",
     "logs": "Show the log of the control plane.",
     "reset": "Bring the cloud back to its first start.",
     "uninstall": "Remove all that Pileus made and installed.",
+    "definitions": "Load metadata definitions from a folder of JSON files.",
     "routes": "List every route of every service.",
 }
 

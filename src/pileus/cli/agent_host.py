@@ -19,7 +19,13 @@ from ..host.place import HostError
 from ..hosts import Refusal, Timing, Token
 from ..pidfile import running
 from . import host, process
-from .options import agent_state_option, check_processors, dedicated_cpus_option
+from .options import (
+    agent_state_option,
+    check_devices,
+    check_processors,
+    dedicated_cpus_option,
+    pci_device_spec_option,
+)
 from .steps import step
 
 _STATUS = "agent-status.json"
@@ -35,6 +41,7 @@ _STATUS = "agent-status.json"
     "--tunnel-address", metavar="ADDRESS", help="Where other hosts reach this one's tunnels."
 )
 @dedicated_cpus_option
+@pci_device_spec_option
 @click.option("--foreground", is_flag=True, help="Stay in the foreground.")
 def join(
     url: str,
@@ -44,6 +51,7 @@ def join(
     simulate: bool,
     tunnel_address: str | None,
     dedicated_cpus: str | None,
+    pci_device_spec: str | None,
     foreground: bool,
 ) -> None:
     """Make this machine a host of the cloud whose agent port is at URL (ADDRESS:PORT)."""
@@ -56,13 +64,14 @@ def join(
     except ValueError as wrong:
         raise click.ClickException(str(wrong)) from None
     check_processors(dedicated_cpus or "", JOINED_VCPUS if simulate else 0)
+    check_devices(pci_device_spec or "", simulate)
     with process.alone(state):
         if running(state) is not None:
             raise click.ClickException(
                 f"The host in {state} has joined and runs: `pileus agent status` says how it is."
             )
         try:
-            given = (tunnel_address or "", dedicated_cpus or "")
+            given = (tunnel_address or "", dedicated_cpus or "", pci_device_spec or "")
             identity = Identity.begin(state, name or _name(state), server, simulate, *given)
             if not simulate:
                 host.prepare(identity)

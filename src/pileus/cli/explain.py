@@ -66,6 +66,15 @@ def flavor(name: str, state: Path, count: int, zone: str, as_json: bool) -> None
 
 
 def _funnel(found: dict[str, Any]) -> None:
-    click.echo(f"  {found['hosts']:>6}  hosts")
+    for text in funnel_lines(found):
+        click.echo(text)
+
+
+def funnel_lines(found: dict[str, Any]) -> list[str]:
+    """A line for how many hosts there are, and one for each constraint."""
+    count = found["hosts"]
+    lines = [f"  {count:>6}  host{'' if count == 1 else 's'}"]
     for step in found["steps"]:
-        click.echo(f"  {step['left']:>6}  left by {step['constraint']} (-{step['removed']})")
+        less = f" (-{step['removed']})" if step["removed"] else ""
+        lines.append(f"  {step['left']:>6}  left by {step['constraint']}{less}")
+    return lines

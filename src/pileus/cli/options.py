@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ..compute.pci import spec
 from ..host.processors import parse, written
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -60,6 +61,29 @@ def check_processors(text: str, simulated: int) -> None:
         )
 
 
+def _devices(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """The devices' specs, if they are some. Raises ClickException."""
+    check_devices(text or "", simulated=False)
+    return text
+
+
+def check_devices(text: str, simulated: bool) -> None:
+    """See that a host, maybe a simulated one, can have such devices. Raises ClickException."""
+    try:
+        found = spec.parse(text)
+        if simulated:
+            spec.simulated(found)
+    except ValueError as wrong:
+        raise click.ClickException(f"--pci-device-spec: {wrong}.") from None
+
+
+pci_device_spec_option = click.option(
+    "--pci-device-spec",
+    metavar="JSON",
+    callback=_devices,
+    help="This machine's PCI devices that guests may have, in nova's words, such as"
+    ' {"vendor_id": "10de", "product_id": "1eb8"}, or a list of such (docs/scheduling.md).',
+)
 dedicated_cpus_option = click.option(
     "--dedicated-cpus",
     metavar="CPUS",

@@ -17,7 +17,13 @@ from ..pidfile import running
 from . import address, belongings, clouds, link, outside, process
 from . import database as store
 from .join import joined
-from .options import check_processors, dedicated_cpus_option, state_option
+from .options import (
+    check_devices,
+    check_processors,
+    dedicated_cpus_option,
+    pci_device_spec_option,
+    state_option,
+)
 from .steps import step
 
 _ROOM_MB = 32
@@ -57,11 +63,22 @@ _SMALLEST = 29  # of external networks, as a prefix's length
     help="The --state of another process: share its cloud, its --database and its keys.",
 )
 @dedicated_cpus_option
+@pci_device_spec_option
 @click.option("--public-url", metavar="URL", help="What stands before several processes.")
 @click.option(
     "--scheduler-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
     help="The scheduler's settings, as YAML (docs/scheduling.md).",
+)
+@click.option(
+    "--image-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
+    help="The image service's settings, as YAML (docs/images.md).",
+)
+@click.option(
+    "--limit-model",
+    type=click.Choice(["flat", "strict_two_level"]),
+    help="How limits of domains and projects go together.  [flat]",
 )
 @click.option("--host", help="This host's name.  [the machine's]")
 @click.option("--no-host", is_flag=True, help="No host here: only the control plane.")
@@ -85,7 +102,10 @@ def up(
     join: Path | None,
     public_url: str | None,
     scheduler_file: Path | None,
+    image_file: Path | None,
+    limit_model: str | None,
     dedicated_cpus: str | None,
+    pci_device_spec: str | None,
     host: str | None,
     no_host: bool,
 ) -> None:
@@ -123,12 +143,16 @@ def up(
             "tls_cert": tls_cert,
             "tls_key": tls_key,
             "dedicated_cpus": dedicated_cpus,
+            "pci_device_spec": pci_device_spec,
+            "limit_model": limit_model,
             "scheduler_file": _readable(scheduler_file),
+            "image_file": _images(image_file),
             **_external(external),
         }
         changed = {key: value for key, value in given.items() if value is not None}
         config = replace(config, **changed)
         check_processors(config.dedicated_cpus, SIMULATED_VCPUS if config.simulate else 0)
+        check_devices(config.pci_device_spec, config.simulate)
         _lasting(before, config)
         config = address.tunnels(address.secure(config, insecure_http))
         pid = running(state)
@@ -174,6 +198,17 @@ def _readable(scheduler_file: Path | None) -> Path | None:
     except BadSettings as wrong:
         raise click.ClickException(str(wrong)) from None
     return scheduler_file
+
+
+def _images(image_file: Path | None) -> Path | None:
+    """Raises ClickException when the image service's settings cannot be used."""
+    from .. import image
+
+    try:
+        image.read_settings(image_file)
+    except image.BadSettings as wrong:
+        raise click.ClickException(str(wrong)) from None
+    return image_file
 
 
 def _lasting(before: Config | None, config: Config) -> None:

@@ -60,6 +60,15 @@ class HostCell:
 
 
 @dataclass(frozen=True)
+class HostDevice:
+    """A PCI device of a host that a guest may have to itself."""
+
+    address: str  # as 0000:81:00.0
+    resource_class: str
+    traits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class GuestCell:
     """A NUMA cell of a guest, and where on its host it is."""
 
@@ -68,7 +77,7 @@ class GuestCell:
     host: int  # the host's cell
     page_kib: int = 0  # the size of its memory's pages; 0: the usual
     pins: tuple[tuple[int, int], ...] = ()  # (the guest's processor, the host's that it has)
-    shared: tuple[int, ...] = ()  # the host's processors among which its own run; of one not pinned
+    shared: tuple[int, ...] = ()  # the host's processors among which its others run
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,7 @@ class GuestSpec:
     # What the guest's processors look like to it; (): one socket each.
     topology: tuple[int, ...] = ()  # sockets, cores a socket, threads a core
     cells: tuple[GuestCell, ...] = ()  # (): its processors and memory are anywhere on the host
+    devices: tuple[str, ...] = ()  # the host's PCI devices that it has to itself, by address
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,7 @@ class HostFacts:
     cpu_model: str = ""
     traits: tuple[str, ...] = ()
     cells: tuple[HostCell, ...] = ()
+    devices: tuple[HostDevice, ...] = ()
 
 
 class ImageFiles(Protocol):

@@ -4,17 +4,21 @@ Pileus' own additions to the compute API: nobody else's client asks for them.
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .. import placement
 from ..core.db import Tx
 from ..core.errors import BadRequest, NotFound
 from ..wire.context import Context
 from ..wire.route import Route
-from .demand import needs
+from .demand import needs, takes
 from .flavor import Flavor, kept
+from .host import ComputeHost
 from .numa.fit import times
 from .numa.pinning import host_cells, taken
 from .numa.wanted import wanted
+from .pci.alias import resolved
 from .scheduler import Scheduler, Wish, wish_of
 from .server import Server, find
 
@@ -56,14 +60,15 @@ def explain_flavor(
         raise NotFound(f"There is no flavor {name[:80]!r}.")
     if count < 1:
         raise BadRequest(f"The count must be a whole number from 1 on, not {count}.")
-    resources = needs(kept(flavor))
-    wish = Wish(resources, zone, flavor=kept(flavor))
+    snapshot = resolved(kept(flavor), scheduler.settings.pci_alias)
+    wish = Wish(needs(snapshot), zone, flavor=snapshot)
     hosts, free, funnel = scheduler.fitting(tx, wish)
     asked = wanted(wish.flavor, wish.image)
     others = taken(tx, "") if asked else {}
+    rooms = _rooms(tx, wish, free, hosts)
     total, lacking = 0, Counter[str]()
     for host in hosts:
-        room = {name: free[host.id][name] // amount for name, amount in resources.items()}
+        room = rooms[host.id]
         if asked:
             most = min(room.values(), default=count)
             fits = times(asked, host_cells(host), others.get(host.id, ()), most)
@@ -75,7 +80,7 @@ def explain_flavor(
             lacking[scarce] += 1
     return {
         "flavor": flavor.name,
-        "each": resources,
+        "each": takes(wish.flavor),
         "fit": total,
         "count": count,
         "enough": total >= count,
@@ -83,6 +88,22 @@ def explain_flavor(
         "limited_by": dict(lacking.most_common()),
         "funnel": funnel.view(),
     }
+
+
+def _rooms(
+    tx: Tx, wish: Wish, free: Mapping[str, Mapping[str, int]], hosts: Sequence[ComputeHost]
+) -> dict[str, dict[str, int]]:
+    """For how many each host has room: {host's id: {resource class: servers}}.
+
+    Where a whole tree gives what is asked, only the class that is scarcest there is told.
+    """
+    if wish.request is None:
+        return {
+            host.id: {name: free[host.id][name] // n for name, n in wish.resources.items()}
+            for host in hosts
+        }
+    found = placement.times(tx, [host.id for host in hosts], wish.request)
+    return {id: {scarce: count} for id, (count, scarce) in found.items()}
 
 
 ROUTES = (Route("GET", "/v2.1/servers/{server_id}/explain", show),)

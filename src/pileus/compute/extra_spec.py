@@ -21,7 +21,8 @@ _ANY = (r"(?s).*", "")
 _KNOWN: Mapping[str, tuple[str, str]] = {
     r"aggregate_instance_extra_specs:.+": _ANY,
     r"capabilities:.+": _ANY,
-    r"hw:cpu_policy": ("shared|dedicated", "shared or dedicated"),
+    r"hw:cpu_policy": ("shared|dedicated|mixed", "shared, dedicated or mixed"),
+    r"hw:cpu_dedicated_mask": _CPUS,
     r"hw:cpu_thread_policy": ("prefer|isolate|require", "prefer, isolate or require"),
     r"hw:cpu_(sockets|cores|threads)": _COUNT,
     r"hw:(cpu_max|max_cpu)_(sockets|cores|threads)": _COUNT,
@@ -33,19 +34,17 @@ _KNOWN: Mapping[str, tuple[str, str]] = {
     r"hw:numa_cpus\.[0-9]+": _CPUS,
     r"hw:numa_mem\.[0-9]+": _COUNT,
     r"hw_rng:allowed": ("(?i)true|yes|1", "True: every guest has a source of randomness"),
-    r"resources:[A-Z0-9_]+": _AMOUNT,
-    r"trait:[A-Z0-9_]+": ("required|forbidden", "required or forbidden"),
+    r"pci_passthrough:alias": (
+        r"\s*[^:,\s]+\s*:\s*[0-9]{1,4}\s*(,\s*[^:,\s]+\s*:\s*[0-9]{1,4}\s*)*",
+        "aliases and how many of each, such as gpu:1,nic:2",
+    ),
+    r"group_policy": ("none|isolate", "none or isolate"),
+    r"resources([A-Za-z0-9_-]{1,64})?:[A-Z0-9_]+": _AMOUNT,
+    r"trait([A-Za-z0-9_-]{1,64})?:[A-Z0-9_]+": ("required|forbidden", "required or forbidden"),
 }
 # What classic clouds know and nothing here can keep: key → why, or what to use instead.
 _NOT_HERE: Mapping[str, str] = {
-    r"(resources|trait)[A-Za-z0-9_-]+:.*|group_policy": (
-        "a server's resources come from its host's own provider: ask for them without a suffix"
-    ),
-    r"pci_passthrough:.*": (
-        "devices are not passed through by alias: count them as a custom resource class, and ask"
-        " for resources:CUSTOM_…"
-    ),
-    r"hw:cpu_dedicated_mask": "there are no guests with both shared and dedicated processors",
+    r"pci_passthrough:.*": "devices are asked for by pci_passthrough:alias",
     r"hw:(cpu_realtime|cpu_realtime_mask|emulator_threads_policy)": "no guest runs in real time",
     r"hw:(mem_encryption|mem_encryption_model|pmem|locked_memory)": (
         "no driver here encrypts, locks or keeps a guest's memory"
@@ -81,8 +80,6 @@ def check(key: str, value: str, version: Version) -> None:
     """Raises BadRequest for an extra spec that no server can have, or that is none."""
     for pattern, (right, words) in _KNOWN.items():
         if re.fullmatch(pattern, key):
-            if key == "hw:cpu_policy" and value == "mixed":
-                raise _refused(key, _NOT_HERE["hw:cpu_dedicated_mask"])
             if version >= _CHECKED and not re.fullmatch(right, value):
                 raise BadRequest(
                     f"Validation failed; the extra spec {key} is {value[:80]!r} and must be"

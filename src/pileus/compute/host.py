@@ -15,6 +15,7 @@ from ..core.resource import Resource, attr, now
 from ..core.types import Bool, Int, Json, Text, Uuid, When
 from .driver import ComputeDriver, HostFacts
 from .numa.stored import dump
+from .pci.provider import report as report_devices
 
 ZONE = "nova"
 CPU_RATIO, RAM_RATIO, DISK_RATIO = 4.0, 1.0, 1.0
@@ -98,6 +99,7 @@ def register(tx: Tx, host: str, facts: HostFacts) -> ComputeHost:
     before = [] if row is None else row.traits
     if row is not None and all(getattr(row, key) == value for key, value in values.items()):
         tx.change(row, last_seen=tx.now)
+        report_devices(tx, row.id, facts.hostname, facts.devices)
         return row
     if row is None:
         row = tx.add(ComputeHost(id=host_id(host), host=host, **values))
@@ -105,6 +107,7 @@ def register(tx: Tx, host: str, facts: HostFacts) -> ComputeHost:
         tx.change(row, last_seen=tx.now, **values)
     stock, traits = _inventories(facts), facts.traits
     placement.provider_put(tx, row.id, facts.hostname, stock, traits, keep=True, before=before)
+    report_devices(tx, row.id, facts.hostname, facts.devices)
     return row
 
 

@@ -194,7 +194,7 @@ def forget(tx: Tx, host: ComputeHost) -> None:
     """Forget a host, and let its agent in no more. Raises Conflict while servers are on it."""
     if tx.exists(Server, Server.host == host.host, live()):
         raise Conflict(f"Unable to delete compute service that is hosting instances: {host.host}.")
-    placement.provider_remove(tx, host.id)
+    placement.tree_remove(tx, host.id)
     forget_host(tx, host.host)
     tx.remove(host)
     dismiss(tx, host.host)

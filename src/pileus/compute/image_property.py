@@ -26,7 +26,7 @@ _NEEDED: Mapping[str, re.Pattern[str]] = {
     "hw_mem_encryption": _NO,
     "hw_locked_memory": _NO,
     "hw_cpu_realtime": _NO,
-    "hw_cpu_policy": re.compile("shared|dedicated"),
+    "hw_cpu_policy": re.compile("shared|dedicated|mixed"),
     "hw_cpu_thread_policy": re.compile("prefer|isolate|require"),
     "hw_tpm_version": re.compile("(?!)"),
     "hw_tpm_model": re.compile("(?!)"),

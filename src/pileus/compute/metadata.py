@@ -12,6 +12,7 @@ from .. import network
 from ..core.db import Database, Tx
 from ..core.ids import digest
 from ..core.parts import Parts
+from .demand import dedicated
 from .host import ZONE, ComputeHost
 from .network_data import network_data
 from .server import Server
@@ -61,7 +62,7 @@ def meta_data(tx: Tx, server: Server) -> dict[str, Any]:
         # nobody who does not know the database.
         "random_seed": base64.b64encode(_seed(server)).decode(),
         "devices": [],
-        "dedicated_cpus": [],
+        "dedicated_cpus": sorted(dedicated(server.flavor, server.image_properties)),
     }
     if server.meta:
         found["meta"] = server.meta

@@ -17,7 +17,7 @@ from ..core.db import Tx
 from ..core.policy import Credentials
 from ..core.resource import Resource, attr, new_uuid, now
 from ..core.types import Int, Json, Text, Uuid, When
-from .demand import needs
+from .demand import takes
 from .host import host_id
 from .server import Server
 
@@ -123,19 +123,19 @@ def close(tx: Tx, migration: Migration, status: str) -> None:
 
 
 def shares(server: Server, migration: Migration | None) -> dict[str, dict[str, int]]:
-    """What the server should hold: {provider: {resource class: amount}}."""
+    """What the server should hold of its hosts' trees: {root: {resource class: amount}}."""
     root_gb, image = server.disks[0]["size_gb"], server.image_properties
     if migration is None:
         if server.host is None:
             return {}
-        return {host_id(server.host): needs(server.flavor, root_gb, image)}
+        return {host_id(server.host): takes(server.flavor, root_gb, image)}
     found: dict[str, dict[str, int]] = {}
     for host, flavor, disks in (
         (migration.source_host, migration.old_flavor, migration.old_disks),
         (migration.dest_host, migration.new_flavor, migration.new_disks),
     ):
         held = found.setdefault(host_id(host), {})
-        for name, amount in needs(flavor, disks[0]["size_gb"], image).items():
+        for name, amount in takes(flavor, disks[0]["size_gb"], image).items():
             held[name] = max(amount, held.get(name, 0))
     return found
 

@@ -15,7 +15,7 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action, server_body, server_view
 from . import flavor as flavors
-from .demand import needs
+from .demand import isolated, needs
 from .flows.create import CREATE, ask
 from .flows.guest import POLL
 from .group import ServerGroup
@@ -23,6 +23,7 @@ from .host import ComputeHost
 from .keypair import Keypair
 from .numa.topology import topology
 from .numa.wanted import wanted
+from .pci.alias import resolved
 from .quota import DEFAULTS, usage
 from .rules import rule
 from .scheduler import NoValidHost, Scheduler, Wish
@@ -93,8 +94,10 @@ def _order(ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> Order:
     meta = body.get("metadata")
     if meta and len(meta) > _limits(ctx)["metadata_items"] >= 0:
         raise Forbidden("Maximum number of metadata items exceeds the quota.")
-    snapshot, properties = flavors.kept(flavor), boot_image.properties(image)
+    aliases = ctx.parts[Scheduler].settings.pci_alias
+    snapshot, properties = resolved(flavors.kept(flavor), aliases), boot_image.properties(image)
     wanted(snapshot, properties)
+    isolated(snapshot)
     topology(snapshot, properties)
     zone, host = _zone(ctx, body)
     group_id = _group(ctx, hints)
@@ -243,7 +246,7 @@ def _one(
     most: int,
 ) -> Server:
     """One server with all that it holds, or, without a host for it, an ERROR row."""
-    tx, body, snapshot = ctx.tx, order.body, flavors.kept(order.flavor)
+    tx, body, snapshot = ctx.tx, order.body, dict(order.wish.flavor)
     server_id = tx.ids.uuid()
     name = body["name"] if most == 1 else f"{body['name']}-{index + 1}"
     hostname = body.get("hostname") or _hostname(name, server_id)

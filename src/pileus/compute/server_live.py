@@ -9,8 +9,10 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import instance_action
 from .flows.live import ABORTING, LIVE
+from .host import host_id
 from .migration import Migration, close
 from .numa.wanted import wanted
+from .pci.provider import addresses
 from .server import Server, find, hosted, idle, ready, unlocked
 from .server_migrate import moving, target
 
@@ -35,6 +37,7 @@ def live_migrate(ctx: Context) -> object:
     hosted(server)
     _check(ctx, server, body)
     _movable(server)
+    _owns(ctx, server)
     name = body.get("host") or ""
     if name:
         target(ctx, server, name)
@@ -60,6 +63,16 @@ def _movable(server: Server) -> None:
         raise BadRequest(
             f"Instance {server.id} has NUMA cells of host {server.host} to itself, and cannot go on"
             " elsewhere while it runs: `migrate` moves it while it is off."
+        )
+
+
+def _owns(ctx: Context, server: Server) -> None:
+    """A device that is a guest's own cannot leave its host."""
+    found = addresses(ctx.tx, server.id, host_id(hosted(server)))
+    if found:
+        raise BadRequest(
+            f"Instance {server.id} has {', '.join(found)} of host {server.host} to itself, and"
+            " cannot go on elsewhere while it runs: `migrate` moves it while it is off."
         )
 
 

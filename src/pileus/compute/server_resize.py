@@ -11,14 +11,16 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action
 from . import flavor as flavors
+from .demand import beyond, groups, isolated
 from .flows.move import CONFIRM_MOVE, REVERT_MOVE
 from .flows.resize import CONFIRM, RESIZE, REVERT
 from .host import ComputeHost, host_id
 from .migration import Migration, close, counted, end_stale, open_of, planned, shares
 from .numa.topology import topology
 from .numa.wanted import wanted
+from .pci.alias import resolved as resolve
 from .quota import DEFAULTS, usage
-from .scheduler import NoValidHost, Scheduler, resized, wish_of
+from .scheduler import NoValidHost, Scheduler, Wish, resized, wish_of
 from .server import Server, find, hosted, idle, ready, unlocked
 from .server_migrate import move
 from .spec import disks
@@ -79,9 +81,10 @@ def _new_flavor(ctx: Context, server: Server, ref: str) -> dict[str, Any]:
         why = "Unable to resize disk down: the ephemeral disk would shrink."
     if why:
         raise BadRequest(f"Server disk was unable to be resized because: {why}")
-    new = flavors.kept(flavor)
+    new = resolve(flavors.kept(flavor), ctx.parts[Scheduler].settings.pci_alias)
     boot_image.check_ram(new, server.image_min_ram)
     wanted(new, server.image_properties)
+    isolated(new)
     topology(new, server.image_properties)
     return new
 
@@ -93,12 +96,26 @@ def _fits(ctx: Context, server: Server, migration: Migration) -> bool:
     wish = resized(wish_of(server), migration.new_flavor, migration.new_disks[0]["size_gb"])
     if host is None or any(wanted(one, wish.image) for one in (server.flavor, wish.flavor)):
         return False  # its old cells and its new ones would both have to be kept on one host
+    if not _keeps(ctx, server, wish):
+        return False
     try:
         ctx.parts[Scheduler].check(ctx.tx, host, wish)
         placement.claim(ctx.tx, server.id, server.project_id, server.user_id, key, amounts)
     except (NoValidHost, placement.NoCapacity):
         return False
     return True
+
+
+def _keeps(ctx: Context, server: Server, wish: Wish) -> bool:
+    """Whether what other providers than the host's own give it is enough for the new flavor.
+
+    Else the old and the new would both have to be held of one tree, and be told apart.
+    """
+    old, new = beyond(server.flavor, wish.image), beyond(wish.flavor, wish.image)
+    if old == new or not (groups(server.flavor) or groups(wish.flavor)):
+        below = placement.holdings(ctx.tx, server.id).keys() - {host_id(hosted(server))}
+        return old == new or not below
+    return False
 
 
 def confirm(ctx: Context) -> object:

@@ -8,12 +8,14 @@ from typing import Any
 from .. import network
 from ..core.db import Tx
 from ..core.errors import BadRequest
+from .demand import beyond
 from .driver import Disk, GuestSpec, Nic
 from .host import host_id
 from .metadata import drive_files
 from .numa.pinning import pinned
 from .numa.topology import topology
 from .numa.wanted import wanted
+from .pci.provider import addresses
 from .server import Server
 
 
@@ -53,6 +55,7 @@ def size(tx: Tx, server: Server, flavor: Mapping[str, Any], host: str) -> dict[s
         "memory_mb": flavor["ram"],
         "topology": list(shape),
         "cells": cells,
+        "devices": addresses(tx, server.id, host_id(host)) if beyond(flavor, image) else [],
     }
 
 

@@ -27,6 +27,13 @@ class Credentials:
     roles: frozenset[str] = frozenset()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def scope(self) -> str:
+        """What the token is for, as rules ask for it."""
+        if self.system:
+            return "system"
+        return "domain" if self.domain_id else "project"
+
     def value(self, name: str) -> object:
         """A credential by the name that rules use."""
         if name in ("system_scope", "system"):
@@ -43,12 +50,15 @@ class Rule:
     """A policy rule: its name in policy.yaml, its default, and what it guards.
 
     of_project: only a token for a project passes, whatever the expression says.
+    scopes: what a token must be for ("system", "domain", "project"; one for nothing in particular
+        counts as a project's), whatever the expression says; empty where it does not matter.
     """
 
     name: str
     check: str
     description: str = ""
     of_project: bool = False
+    scopes: frozenset[str] = frozenset()
 
 
 class Policy:
@@ -69,10 +79,16 @@ class Policy:
             except ValueError as wrong:
                 raise ValueError(f"policy rule {name!r}: {wrong}") from None
 
+    def knows(self, name: str) -> bool:
+        """Whether there is such a rule."""
+        return name in self._checks
+
     def allows(self, name: str, who: Credentials, target: Mapping[str, Any] | None = None) -> bool:
         """Whether the rule lets `who` act on `target`. A rule that does not exist refuses."""
         check, rule = self._checks.get(name), self.rules.get(name)
         if rule is not None and rule.of_project and not who.project_id:
+            return False
+        if rule is not None and rule.scopes and who.scope not in rule.scopes:
             return False
         return check is not None and check(who, target or {})
 

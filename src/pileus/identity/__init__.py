@@ -2,9 +2,13 @@
 
 from ..core.flow import Flow
 from .audit import INVARIANTS
+from .catalog import endpoint_url
+from .credential_keys import CredentialKeys
+from .credential_rotation import rotate
 from .federation.provider import Providers
 from .federation.saml.keypair import Keypair
 from .first_start import first_start
+from .limit import limits
 from .loops import loops
 from .names import project_exists, project_names, user_names
 from .rows import Project
@@ -18,14 +22,18 @@ __all__ = [
     "FLOWS",
     "INVARIANTS",
     "SERVICE",
+    "CredentialKeys",
     "Keypair",
     "Project",
     "Providers",
     "Tokens",
+    "endpoint_url",
     "first_start",
+    "limits",
     "loops",
     "project_exists",
     "project_names",
+    "rotate",
     "samples",
     "user_names",
 ]

@@ -69,8 +69,11 @@ def _list(ctx: Context) -> object:
 
 
 def _find(ctx: Context, rule: str) -> ApplicationCredential:
-    user_id = _own(ctx, rule)
+    user_id = ctx.params["user_id"]
     row = ctx.tx.get(ApplicationCredential, ctx.params["application_credential_id"])
+    # Whose it is counts, and not whom the path names.
+    owner = row.user_id if row is not None else user_id
+    ctx.require(f"identity:{rule}", {"user_id": owner, "target.user.id": owner})
     if row is None or row.user_id != user_id:
         raise noun.absent(ApplicationCredential, ctx.params["application_credential_id"])
     return row

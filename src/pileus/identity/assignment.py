@@ -10,13 +10,15 @@ from ..core.errors import BadRequest
 from ..core.resource import Resource
 from ..wire.context import Context
 from ..wire.route import Route
+from . import noun
 from .rows import Assignment, Domain, Group, Member, Project, Role, User
 from .standing import SYSTEM, ancestors, roles
 
 
 @dataclass(frozen=True)
 class _One:
-    """One line of the list. `via` is the group and `prior` the role that an effective one is by."""
+    """One line of the list. `via` is the group, `prior` the role and `above` the domain or project
+    (with its type) that an effective one is by."""
 
     actor: str
     actor_id: str
@@ -26,6 +28,50 @@ class _One:
     inherited: bool
     via: str = ""
     prior: str = ""
+    above: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the query asks for."""
+
+    user: str
+    group: str
+    role: str
+    project: str
+    domain: str
+    system: bool
+    inherited: bool | None  # None: both kinds
+    effective: bool
+    tree: bool
+    names: bool
+
+
+def _asked(ctx: Context) -> _Asked:
+    """The query. Raises BadRequest for what cannot be combined."""
+    query = dict(ctx.request.query)
+    to = query.get("scope.OS-INHERIT:inherited_to")
+    found = _Asked(
+        user=query.get("user.id", ""),
+        group=query.get("group.id", ""),
+        role=query.get("role.id", ""),
+        project=query.get("scope.project.id", ""),
+        domain=query.get("scope.domain.id", ""),
+        system=bool(query.get("scope.system")),
+        inherited=None if to is None else to == "projects",
+        effective=_flag(ctx, "effective"),
+        tree=_flag(ctx, "include_subtree"),
+        names=_flag(ctx, "include_names"),
+    )
+    if found.effective and found.group:
+        raise BadRequest("effective lists users, so it cannot be combined with group.id.")
+    if found.effective and found.inherited and found.domain:
+        raise BadRequest("effective turns what a domain passes on into its projects: name one.")
+    if found.user and found.group:
+        raise BadRequest("user.id and group.id cannot be combined.")
+    if sum((bool(found.project), bool(found.domain), found.system)) > 1:
+        raise BadRequest("Only one of scope.project.id, scope.domain.id, scope.system is possible.")
+    return found
 
 
 def _flag(ctx: Context, name: str) -> bool:
@@ -34,44 +80,40 @@ def _flag(ctx: Context, name: str) -> bool:
 
 
 def _list(ctx: Context) -> object:
-    query = dict(ctx.request.query)
-    project = query.get("scope.project.id", "")
-    tree = _flag(ctx, "include_subtree")
-    _allow(ctx, project, tree)
-    effective = _flag(ctx, "effective")
-    if effective and "group.id" in query:
-        raise BadRequest("effective lists users, so it cannot be combined with group.id.")
-    if "user.id" in query and "group.id" in query:
-        raise BadRequest("user.id and group.id cannot be combined.")
-    if sum(bool(query.get(k)) for k in ("scope.project.id", "scope.domain.id", "scope.system")) > 1:
-        raise BadRequest("Only one of scope.project.id, scope.domain.id, scope.system is possible.")
-    found = _given(ctx, query, effective, project, tree)
-    if effective:
-        found = _effective(ctx.tx, found, query, _subtree(ctx.tx, project) if tree else [project])
-    if role := query.get("role.id"):
-        found = [one for one in found if one.role_id == role]
-    names = _Names(ctx.tx, found) if _flag(ctx, "include_names") else None
+    tx = ctx.tx
+    if _flag(ctx, "include_subtree"):
+        _allow_tree(ctx)
+    else:
+        # A domain's token sees its domain's assignments, whatever it asks for: see `_in_domain`.
+        ctx.require(
+            "identity:list_role_assignments", {"target.domain_id": ctx.who.domain_id or None}
+        )
+    asked = _asked(ctx)
+    if asked.tree and not asked.project:
+        raise BadRequest("include_subtree needs scope.project.id.")
+    projects = _subtree(tx, asked.project) if asked.tree else [asked.project]
+    found = _given(tx, asked, projects)
+    if asked.effective:
+        found = _effective(tx, found, asked, projects)
+    if asked.role:
+        found = [one for one in found if one.role_id == asked.role]
+    if ctx.who.domain_id:
+        found = _in_domain(tx, found, ctx.who.domain_id)
+    names = _Names(tx, found) if asked.names else None
     shown = [_shown(ctx, one, names) for one in found]
     return ctx.service.page(ctx, "role_assignments", shown, "")
 
 
-def _allow(ctx: Context, project_id: str, tree: bool) -> None:
-    project = ctx.tx.get(Project, project_id) if project_id else None
-    if tree:
-        if not project_id:
-            raise BadRequest("include_subtree needs scope.project.id.")
-        where = {
-            "target.project.id": project_id,
-            "target.project.domain_id": project.domain_id if project else None,
-        }
-        ctx.require("identity:list_role_assignments_for_tree", where)
-        return
-    domain = ctx.request.get("scope.domain.id") or (project.domain_id if project else None)
-    domain = domain or ctx.who.domain_id or None
-    if ctx.allows("identity:list_role_assignments", {"target.domain_id": domain}):
-        return
-    # Everybody may read the list of their own roles.
-    ctx.require("identity:list_role_assignments", {"target.domain_id": None})
+def _allow_tree(ctx: Context) -> None:
+    project = ctx.tx.get(Project, ctx.request.get("scope.project.id") or "")
+    domain = {"target.domain_id": project.domain_id} if project else {}
+    ctx.require("identity:list_role_assignments_for_tree", noun.target(project) | domain)
+
+
+def _in_domain(tx: Tx, found: list[_One], domain_id: str) -> list[_One]:
+    """Those on the domain and on its projects."""
+    inside = {p.id for p in tx.all(Project, domain_id=domain_id)} | {domain_id}
+    return [one for one in found if one.target_id in inside]
 
 
 def _subtree(tx: Tx, project_id: str) -> list[str]:
@@ -82,38 +124,29 @@ def _subtree(tx: Tx, project_id: str) -> list[str]:
     return found
 
 
-def _given(
-    ctx: Context, query: dict[str, str], effective: bool, project: str, tree: bool
-) -> list[_One]:
+def _given(tx: Tx, asked: _Asked, projects: list[str]) -> list[_One]:
     """The rows that fit the query; with `effective` also those that may lead to a fitting one."""
-    tx = ctx.tx
     where: list[sa.ColumnElement[bool]] = []
-    user, group = query.get("user.id"), query.get("group.id")
-    if user:
-        actors = [user]
-        if effective:
-            actors += [m.group_id for m in tx.all(Member, user_id=user)]
+    if asked.user:
+        actors = [asked.user]
+        if asked.effective:
+            actors += [m.group_id for m in tx.all(Member, user_id=asked.user)]
         where.append(Assignment.actor_id.in_(actors))
-    if group:
-        where.append(Assignment.actor_id == group)
+    if asked.group:
+        where.append(Assignment.actor_id == asked.group)
     targets: list[str] = []
-    if project:
-        targets = _subtree(tx, project) if tree else [project]
-        if effective:
-            targets = [*targets, *ancestors(tx, project)]
-    elif domain := query.get("scope.domain.id"):
-        targets = [domain]
-    elif query.get("scope.system"):
+    if asked.project:
+        targets = projects
+        if asked.effective:
+            targets = [*targets, *ancestors(tx, asked.project)]
+    elif asked.domain:
+        targets = [asked.domain]
+    elif asked.system:
         targets = [SYSTEM]
     if targets:
         where.append(Assignment.target_id.in_(targets))
-    if "scope.OS-INHERIT:inherited_to" in query and not effective:
-        where.append(Assignment.inherited.is_(True))
-    if not targets and ctx.who.domain_id and "admin" not in ctx.who.roles:
-        # A domain's reader sees what is given on the domain and in its projects.
-        inside = sa.select(Project.id).where(Project.domain_id == ctx.who.domain_id)
-        own = Assignment.target_id == ctx.who.domain_id
-        where.append(sa.or_(own, Assignment.target_id.in_(inside)))
+    if asked.inherited is not None:
+        where.append(Assignment.inherited.is_(asked.inherited))
     order = [Assignment.target_id, Assignment.actor_id, Assignment.role_id, Assignment.inherited]
     return [
         _One(a.actor, a.actor_id, a.target, a.target_id, a.role_id, a.inherited)
@@ -121,19 +154,20 @@ def _given(
     ]
 
 
-def _effective(tx: Tx, given: list[_One], query: dict[str, str], projects: list[str]) -> list[_One]:
+def _effective(tx: Tx, given: list[_One], asked: _Asked, projects: list[str]) -> list[_One]:
     """Groups become their users, inherited grants the projects below, roles what they imply."""
     everything = roles(tx)
     members: dict[str, list[str]] = {}
     for member in tx.all(Member):
         members.setdefault(member.group_id, []).append(member.user_id)
-    wanted = set(projects) - {""}
-    found: dict[tuple[str, str, str], _One] = {}
+    wanted = set(projects) - {""} | ({asked.domain} if asked.domain else set())
+    found: dict[tuple[str, str, str, bool], _One] = {}
     for one in given:
         targets = [one]
         if one.inherited:
-            below = _reached(tx, one)
-            targets = [replace(one, target="project", target_id=p) for p in below]
+            by = (one.target, one.target_id)
+            below = [] if asked.domain else _reached(tx, one)
+            targets = [replace(one, target="project", target_id=p, above=by) for p in below]
         for at in targets:
             if wanted and at.target_id not in wanted:
                 continue
@@ -144,13 +178,13 @@ def _effective(tx: Tx, given: list[_One], query: dict[str, str], projects: list[
                     for u in members.get(at.actor_id, [])
                 ]
             for line in users:
-                if query.get("user.id", line.actor_id) != line.actor_id:
+                if asked.user and line.actor_id != asked.user:
                     continue
                 for role in sorted(
                     everything.reached(line.role_id), key=lambda r: r != line.role_id
                 ):
                     prior = "" if role == line.role_id else line.role_id
-                    key = (line.actor_id, line.target_id, role)
+                    key = (line.actor_id, line.target_id, role, line.inherited)
                     found.setdefault(key, replace(line, role_id=role, prior=prior))
     return list(found.values())
 
@@ -201,9 +235,11 @@ def _shown(ctx: Context, one: _One, names: _Names | None) -> dict[str, Any]:
     if one.inherited:
         scope["OS-INHERIT:inherited_to"] = "projects"
     kind, actor = one.actor, one.via or one.actor_id
-    at = "system" if one.target == "system" else f"{one.target}s/{one.target_id}"
+    by, by_id = one.above or (one.target, one.target_id)
+    at = "system" if by == "system" else f"{by}s/{by_id}"
     holder = "groups" if one.via else f"{kind}s"
-    path = f"/v3/{at}/{holder}/{actor}/roles/{one.prior or one.role_id}"
+    path = f"/{at}/{holder}/{actor}/roles/{one.prior or one.role_id}"
+    path = f"/v3/OS-INHERIT{path}/inherited_to_projects" if one.inherited else f"/v3{path}"
     links = {"assignment": ctx.url(path)}
     if one.via:
         links["membership"] = ctx.url(f"/v3/groups/{one.via}/users/{one.actor_id}")

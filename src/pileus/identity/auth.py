@@ -12,6 +12,7 @@ from ..core.db import Tx
 from ..core.errors import Unauthorized
 from ..wire.context import Context, Response
 from . import auth_body, delegation, token_body
+from .catalog import Catalog
 from .methods import METHODS, Proof, named
 from .payload import FREE, Scope, Ties
 from .rows import Project, User
@@ -41,7 +42,7 @@ def _log_in(ctx: Context) -> Response:
     if not all(right) or len(users) != 1 or "" in users:
         raise refused()
 
-    def issue(tx: Tx) -> tuple[str, Understood, list[dict[str, Any]]]:
+    def issue(tx: Tx) -> tuple[str, Understood, Catalog]:
         if prove(tx) != proofs:  # a secret was changed, or the user went, while it was hashed
             raise refused()
         token, found = _issue(tx, tokens, wanted, proofs)

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.db import Tx
 from ..core.errors import Conflict, Forbidden
 from ..wire.context import Context
 from ..wire.route import Route
-from . import noun
+from . import dependents, noun
 from .federation.identity_provider import drop_of_domain
-from .federation.rows import ExpiringMember
-from .ldap import domain_config, read_only
 from .project import drop as drop_project
 from .revision import bump, revoke
-from .rows import Assignment, Domain, Group, Implication, Member, Project, Role, User
+from .rows import Assignment, Domain, Group, Project, Role, User
 from .tokens import Tokens
 from .user import drop as drop_user
 
@@ -25,10 +24,9 @@ def shown(ctx: Context, domains: Sequence[Domain]) -> list[dict[str, Any]]:
 
 
 def _list(ctx: Context) -> object:
-    where = []
-    if not ctx.allows("identity:list_domains", {}):
-        ctx.require("identity:list_domains", {"target.domain.id": ctx.who.domain_id or None})
-        where = [Domain.id == ctx.who.domain_id]
+    own = ctx.who.domain_id
+    ctx.require("identity:list_domains", {"target.domain.id": own or None})
+    where = [Domain.id == own] if own else []
     rows, marker = noun.listed(ctx, Domain, where)
     return ctx.service.page(ctx, "domains", shown(ctx, rows), marker)
 
@@ -41,15 +39,30 @@ def _show(ctx: Context) -> object:
 def _create(ctx: Context) -> object:
     ctx.require("identity:create_domain")
     values, free = noun.body(ctx, Domain)
-    noun.taken(ctx.tx, Domain, values["name"])
-    row = ctx.tx.add(Domain(extra=free, **values))
-    return {"domain": shown(ctx, [row])[0]}
+    return {"domain": shown(ctx, [make(ctx.tx, values, free)])[0]}
+
+
+def make(tx: Tx, values: dict[str, Any], free: dict[str, Any]) -> Domain:
+    """A new domain of these values. Raises Conflict."""
+    noun.taken(tx, Domain, values["name"])
+    return tx.add(Domain(extra=free, **values))
 
 
 def _update(ctx: Context) -> object:
-    tx = ctx.tx
-    row = noun.find(ctx, Domain, ctx.params["domain_id"], "identity:update_domain")
+    row = noun.present(ctx, Domain, ctx.params["domain_id"], "identity:update_domain")
     values, free = noun.body(ctx, Domain, row)
+    change(ctx, row, values, free)
+    return {"domain": shown(ctx, [row])[0]}
+
+
+def change(ctx: Context, row: Domain, values: dict[str, Any], free: dict[str, Any]) -> None:
+    """Change a domain; tokens about it and all in it end when it is disabled.
+
+    Raises Conflict, Forbidden.
+    """
+    tx = ctx.tx
+    noun.mutable(row, values | free)
+    noun.options(row, values)
     if "name" in values:
         noun.taken(tx, Domain, values["name"], but=row.id)
     tx.change(row, extra=row.extra | free, **values)
@@ -59,35 +72,36 @@ def _update(ctx: Context) -> object:
         revoke(tx, ctx.parts[Tokens].hours, f"domain:{row.id}", *people, *places)
     else:
         bump(tx)
-    return {"domain": shown(ctx, [row])[0]}
 
 
 def _delete(ctx: Context) -> None:
-    tx, hours = ctx.tx, ctx.parts[Tokens].hours
     row = noun.find(ctx, Domain, ctx.params["domain_id"], "identity:delete_domain")
+    remove(ctx, row)
+
+
+def remove(ctx: Context, row: Domain) -> None:
+    """Delete a disabled domain and all in it. Raises Forbidden, Conflict."""
+    tx, hours = ctx.tx, ctx.parts[Tokens].hours
+    noun.mutable(row)
     if row.id == DEFAULT:
         raise Forbidden("The default domain cannot be deleted.")
     if row.enabled:
         raise Forbidden("An enabled domain cannot be deleted: disable it first.")
-    roles = [r.id for r in tx.all(Role, domain_id=row.id)]
-    if roles and tx.exists(Assignment, role_id=roles):
+    roles = tx.all(Role, domain_id=row.id)
+    if roles and tx.exists(Assignment, role_id=[r.id for r in roles]):
         raise Conflict("Roles of this domain are still assigned: revoke them first.")
     drop_of_domain(tx, row.id, hours)
-    domain_config.forget(tx, row.id)
     for user in tx.all(User, domain_id=row.id):
         drop_user(tx, user, hours)
     for project in tx.all(Project, domain_id=row.id):
         drop_project(tx, project, hours)
     for group in tx.all(Group, domain_id=row.id):
-        tx.remove_where(Member, group_id=group.id)
-        tx.remove_where(ExpiringMember, group_id=group.id)
-        read_only.forget(tx, group.id)
-        tx.remove_where(Assignment, actor_id=group.id)
+        dependents.of_group(tx, group)
         tx.remove(group)
-    tx.remove_where(Implication, prior_role_id=roles)
-    tx.remove_where(Implication, implied_role_id=roles)
-    tx.remove_where(Role, id=roles)
-    tx.remove_where(Assignment, target_id=row.id)
+    for role in roles:
+        dependents.of_role(tx, role)
+        tx.remove(role)
+    dependents.of_domain(tx, row)
     tx.remove(row)
     revoke(tx, hours, f"domain:{row.id}")
 

@@ -7,7 +7,7 @@ from ..core.errors import BadRequest, Conflict
 from ..core.resource import Resource
 from ..wire.context import Context
 from ..wire.route import Route
-from . import noun
+from . import dependents, noun
 from .catalog import KNOWN_FIELDS, fields
 from .revision import bump
 from .rows import CatalogService, Endpoint, Region
@@ -88,7 +88,7 @@ class _Kind:
 
 class _Services(_Kind):
     def clear(self, ctx: Context, row: Any) -> None:
-        ctx.tx.remove_where(Endpoint, service_id=row.id)
+        dependents.of_service(ctx.tx, row)
 
 
 class _Regions(_Kind):
@@ -126,9 +126,13 @@ class _Regions(_Kind):
             Region, parent_region_id=row.id
         ):
             raise Conflict("Endpoints or regions still belong to this region: delete them first.")
+        dependents.of_region(ctx.tx, row)
 
 
 class _Endpoints(_Kind):
+    def clear(self, ctx: Context, row: Any) -> None:
+        dependents.of_endpoint(ctx.tx, row)
+
     def check(self, ctx: Context, values: dict[str, Any], row: Any) -> None:
         given = ctx.inner("endpoint")
         if "region" in given and "region_id" not in given:

@@ -5,11 +5,10 @@ from typing import Any
 from ..core.errors import BadRequest, NotFound
 from ..wire.context import Context, Response
 from ..wire.route import Route
-from . import noun
-from .federation.rows import ExpiringMember
+from . import dependents, noun
 from .ldap import read_only
 from .revision import bump
-from .rows import Assignment, Domain, Group, Member, User
+from .rows import Domain, Group, Member, User
 from .user import shown as shown_users
 
 
@@ -54,12 +53,9 @@ def _update(ctx: Context) -> object:
 
 
 def _delete(ctx: Context) -> None:
-    row = _find(ctx, "delete_group")
+    row = noun.present(ctx, Group, ctx.params["group_id"], "identity:delete_group")
     read_only.check_row(ctx.tx, row.id)
-    read_only.forget(ctx.tx, row.id)
-    ctx.tx.remove_where(Member, group_id=row.id)
-    ctx.tx.remove_where(ExpiringMember, group_id=row.id)
-    ctx.tx.remove_where(Assignment, actor_id=row.id)
+    dependents.of_group(ctx.tx, row)
     ctx.tx.remove(row)
     bump(ctx.tx)
 
@@ -67,7 +63,7 @@ def _delete(ctx: Context) -> None:
 def _users(ctx: Context) -> object:
     row = _find(ctx, "list_users_in_group")
     ids = [m.user_id for m in ctx.tx.all(Member, group_id=row.id)]
-    rows, marker = noun.listed(ctx, User, [User.id.in_(ids)])
+    rows, marker = noun.listed(ctx, User, [User.id.in_(ids), *noun.inside(ctx, User)])
     return ctx.service.page(ctx, "users", shown_users(ctx, rows), marker)
 
 

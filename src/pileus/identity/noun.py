@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import sqlalchemy as sa
 
 from ..core.db import Tx
-from ..core.errors import BadRequest, Conflict, NotFound
+from ..core.errors import BadRequest, Conflict, Forbidden, NotFound
 from ..core.resource import Resource
 from ..core.types import Json
 from ..wire.context import Context
@@ -53,6 +53,13 @@ def find(ctx: Context, cls: type[R], key: str, rule: str) -> R:
     ctx.require(rule, target(found))
     if found is None:
         raise absent(cls, key)
+    return found
+
+
+def present(ctx: Context, cls: type[R], key: str, rule: str) -> R:
+    """The row with this id. Raises NotFound before it raises Forbidden: where upstream does."""
+    found = must(ctx.tx, cls, key)
+    ctx.require(rule, target(found))
     return found
 
 
@@ -123,12 +130,35 @@ def listed(
     return page(ctx, cls, conditions, default_sort=sort, limit=_MOST)
 
 
+def mutable(row: Any, values: Mapping[str, Any] | None = None) -> None:
+    """Raises Forbidden for a thing that is immutable.
+
+    values: what would change; None to delete it. Its options alone can always be changed.
+    """
+    only_options = values is not None and not values.keys() - {"options"}
+    if row.options.get("immutable") and not only_options:
+        raise Forbidden(f"This {row.one} is immutable: set its option immutable to false first.")
+
+
+def options(row: Any, values: dict[str, Any]) -> None:
+    """Let the options in `values` be those of the row with what is new; null takes one away."""
+    if "options" in values:
+        both = dict(row.options) | values["options"]
+        values["options"] = {name: value for name, value in both.items() if value is not None}
+
+
 def taken(
     tx: Tx, cls: type[Resource], name: str, *where: "sa.ColumnElement[bool]", but: str = ""
 ) -> None:
     """Raises Conflict when another row already has this name there."""
     if tx.exists(cls, cls.table.c.name == name, cls.table.c.id != but, *where):
         raise Conflict(f"There is already a {cls.one.replace('_', ' ')} named {name!r} here.")
+
+
+def inside(ctx: Context, cls: type[Resource]) -> list["sa.ColumnElement[bool]"]:
+    """What a domain's token sees of a list: what is in the domain."""
+    own = ctx.who.domain_id
+    return [cls.table.c.domain_id == own] if own else []
 
 
 def domain_of(ctx: Context, given: str | None) -> str:

@@ -5,18 +5,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..config import Config
 from ..core.db import Tx, chunks
 from ..core.errors import BadRequest, Forbidden
 from ..wire.context import Context
 from ..wire.route import Route
-from . import noun
+from . import dependents, domain_project, enforcement, noun
 from .project_tag import by_project, replace, with_tags
 from .revision import bump, revoke
-from .rows import ApplicationCredential, Assignment, Domain, Project, ProjectTag, User
+from .rows import Domain, Project
 from .tokens import Tokens
-
-# A project's place in the tree, its domain not counted.
-_DEEPEST = 5
 
 
 def shown(ctx: Context, projects: Sequence[Project]) -> list[dict[str, Any]]:
@@ -24,24 +22,30 @@ def shown(ctx: Context, projects: Sequence[Project]) -> list[dict[str, Any]]:
     tags = by_project(ctx.tx, [p.id for p in projects])
     found = noun.view(ctx, projects)
     for one in found:
-        one["tags"] = tags.get(one["id"], [])
+        one.setdefault("tags", tags.get(one["id"], []))
     return found
 
 
+def _is_domain(ctx: Context) -> bool:
+    return (ctx.request.get("is_domain") or "").lower() in ("true", "1")
+
+
 def _list(ctx: Context) -> object:
+    if _is_domain(ctx):
+        return domain_project.listed(ctx)
     domain = noun.list_domain(ctx, "identity:list_projects")
     where: list[sa.ColumnElement[bool]] = [Project.domain_id == domain] if domain else []
     where += with_tags(ctx)
     rows, marker = noun.listed(ctx, Project, where)
-    if (ctx.request.get("is_domain") or "").lower() in ("true", "1"):
-        rows, marker = [], ""  # a domain is no project here
     return ctx.service.page(ctx, "projects", shown(ctx, rows), marker)
 
 
 def _show(ctx: Context) -> object:
-    row = noun.find(ctx, Project, ctx.params["project_id"], "identity:get_project")
+    row = domain_project.find(ctx, "identity:get_project")
     found = shown(ctx, [row])[0]
-    query = {key for key, _ in ctx.request.query}
+    query = _family(ctx)
+    if row.is_domain:
+        return {"project": found | domain_project.family(ctx, row, query)}
     if "parents_as_list" in query:
         parents = _above(ctx.tx, row)
         found["parents"] = [{"project": p} for p in shown(ctx, parents)]
@@ -50,12 +54,28 @@ def _show(ctx: Context) -> object:
         for project in reversed(_above(ctx.tx, row)):
             tree = {project.id: tree}
         found["parents"] = {row.domain_id: None} if tree is None else _end(tree, row.domain_id)
-    if "subtree_as_list" in query:
-        below = [p for level in _below(ctx.tx, row) for p in level]
-        found["subtree"] = [{"project": p} for p in shown(ctx, below)]
-    if "subtree_as_ids" in query:
-        found["subtree"] = _tree(row.id, _below(ctx.tx, row))
+    if "subtree_as_list" in query or "subtree_as_ids" in query:
+        found["subtree"] = below(ctx, row, "subtree_as_list" in query)
     return {"project": found}
+
+
+def below(ctx: Context, row: Project, as_list: bool) -> object:
+    """The projects below this one, as a list or as a tree of their ids."""
+    levels = _below(ctx.tx, row)
+    if not as_list:
+        return _tree(row.id, levels)
+    return [{"project": p} for p in shown(ctx, [p for level in levels for p in level])]
+
+
+def _family(ctx: Context) -> set[str]:
+    """Which relatives are to be shown. Raises BadRequest for the same ones in both forms."""
+    found = {
+        key for key, value in ctx.request.query if value.lower() not in ("false", "0", "no", "off")
+    }
+    for kin in ("parents", "subtree"):
+        if {f"{kin}_as_list", f"{kin}_as_ids"} <= found:
+            raise BadRequest(f"{kin}_as_list and {kin}_as_ids cannot be combined.")
+    return found
 
 
 def _end(tree: dict[str, Any], last: str) -> dict[str, Any]:
@@ -101,11 +121,12 @@ def _create(ctx: Context) -> object:
     values, free = noun.body(ctx, Project, skip=("tags",))
     parent_id = values.get("parent_id")
     parent = tx.get(Project, parent_id) if parent_id else None
+    if values.get("is_domain"):
+        return domain_project.create(ctx, values, free)
     domain_id = values.get("domain_id") or (parent.domain_id if parent else parent_id)
     domain_id = noun.domain_of(ctx, domain_id)
     ctx.require("identity:create_project", {"target.project.domain_id": domain_id})
-    if values.pop("is_domain", False):
-        raise BadRequest("project.is_domain: make a domain by POST /v3/domains instead.")
+    values.pop("is_domain", None)
     if tx.get(Domain, domain_id) is None:
         raise BadRequest(f"project.domain_id: there is no domain {domain_id!r}.")
     if parent is not None:
@@ -113,8 +134,9 @@ def _create(ctx: Context) -> object:
             raise BadRequest("project.parent_id: a project and its parent share one domain.")
         if not parent.enabled:
             raise Forbidden("The parent project is disabled.")
-        if len(_above(tx, parent)) + 2 > _DEEPEST:
-            raise Forbidden(f"A project can stand at most {_DEEPEST} levels below its domain.")
+        deepest = enforcement.depth(ctx.parts[Config].limit_model)
+        if len(_above(tx, parent)) + 2 > deepest:
+            raise Forbidden(f"A project can stand at most {deepest} levels below its domain.")
     elif parent_id and parent_id != domain_id:
         raise BadRequest(f"project.parent_id: there is no project {parent_id!r}.")
     noun.taken(tx, Project, values["name"], Project.domain_id == domain_id)
@@ -128,8 +150,12 @@ def _create(ctx: Context) -> object:
 
 def _update(ctx: Context) -> object:
     tx = ctx.tx
-    row = noun.find(ctx, Project, ctx.params["project_id"], "identity:update_project")
+    row = domain_project.find(ctx, "identity:update_project")
     values, free = noun.body(ctx, Project, row, skip=("tags",))
+    if row.is_domain:
+        return domain_project.update(ctx, row, values, free)
+    noun.mutable(row, values | free | ({"tags": 0} if "tags" in ctx.inner("project") else {}))
+    noun.options(row, values)
     if "name" in values:
         noun.taken(tx, Project, values["name"], Project.domain_id == row.domain_id, but=row.id)
     enabled = values.get("enabled")
@@ -150,7 +176,11 @@ def _update(ctx: Context) -> object:
 
 def _delete(ctx: Context) -> None:
     tx = ctx.tx
-    row = noun.find(ctx, Project, ctx.params["project_id"], "identity:delete_project")
+    row = domain_project.find(ctx, "identity:delete_project")
+    if row.is_domain:
+        domain_project.delete(ctx, row)
+        return
+    noun.mutable(row)
     if tx.exists(Project, parent_id=row.id):
         raise Forbidden("There are projects below this one: delete them first.")
     drop(tx, row, ctx.parts[Tokens].hours)
@@ -158,10 +188,7 @@ def _delete(ctx: Context) -> None:
 
 def drop(tx: Tx, project: Project, hours: float) -> None:
     """Delete a project and all that identity holds for it; `hours`: how long tokens live."""
-    tx.remove_where(Assignment, target_id=project.id)
-    tx.remove_where(ApplicationCredential, project_id=project.id)
-    tx.remove_where(ProjectTag, project_id=project.id)
-    tx.set(User, User.default_project_id == project.id, default_project_id=None)
+    dependents.of_project(tx, project)
     tx.remove(project)
     revoke(tx, hours, f"project:{project.id}")
 

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import sqlalchemy as sa
-
 from ..core.errors import BadRequest, Forbidden, NotFound
 from ..wire.context import Context, Response
 from ..wire.route import Route
-from . import noun
+from . import dependents, noun
 from .revision import bump
-from .rows import Assignment, Domain, Implication, Role
+from .rows import Domain, Implication, Role
 from .standing import roles as read_roles
 
 
@@ -32,7 +30,7 @@ def _list(ctx: Context) -> object:
 def _find(ctx: Context, verb: str) -> Role:
     key = ctx.params["role_id"]
     known = ctx.tx.get(Role, key)
-    return noun.find(ctx, Role, key, _rule(verb, known and known.domain_id))
+    return noun.present(ctx, Role, key, _rule(verb, known and known.domain_id))
 
 
 def _one(ctx: Context, row: Role) -> dict[str, Any]:
@@ -58,6 +56,8 @@ def _create(ctx: Context) -> object:
 def _update(ctx: Context) -> object:
     row = _find(ctx, "update")
     values, free = noun.body(ctx, Role, row)
+    noun.mutable(row, values | free)
+    noun.options(row, values)
     if "name" in values:
         noun.taken(ctx.tx, Role, values["name"], Role.scope == row.scope, but=row.id)
     ctx.tx.change(row, extra=row.extra | free, **values)
@@ -67,14 +67,10 @@ def _update(ctx: Context) -> object:
 
 def _delete(ctx: Context) -> None:
     row = _find(ctx, "delete")
-    tx = ctx.tx
-    tx.remove_where(Assignment, role_id=row.id)
-    tx.remove_where(
-        Implication,
-        sa.or_(Implication.prior_role_id == row.id, Implication.implied_role_id == row.id),
-    )
-    tx.remove(row)
-    bump(tx)
+    noun.mutable(row)
+    dependents.of_role(ctx.tx, row)
+    ctx.tx.remove(row)
+    bump(ctx.tx)
 
 
 def _brief(ctx: Context, role_id: str, name: str) -> dict[str, Any]:

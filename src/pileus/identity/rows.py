@@ -7,9 +7,11 @@ keeps and gives back: they stand in `extra`.
 import sqlalchemy as sa
 
 from ..core.resource import Resource, attr, new_hex
-from ..core.types import Bool, Json, ListOf, Text, When
+from ..core.types import Bool, Field, Json, ListOf, Object, Text, When
 
 _Id = Text(64, 1)
+# With `immutable` set a thing is neither changed nor deleted until it is unset again.
+_OPTIONS = Object({"immutable": Field(Bool(), null=True)})
 _STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -30,7 +32,7 @@ class Domain(Free, Resource):
     description = attr(Text(65535), null=True, default="", create=True, update=True)
     enabled = attr(Bool(), default=True, create=True, update=True, filter=True)
     tags = attr(ListOf(Text(255, 1), 80), default=[], create=True, update=True)
-    options = attr(Json(), default={}, create=True, update=True)
+    options = attr(_OPTIONS, default={}, create=True, update=True)
 
 
 class Project(Free, Resource):
@@ -46,7 +48,7 @@ class Project(Free, Resource):
     enabled = attr(Bool(), default=True, create=True, update=True, filter=True)
     parent_id = attr(_Id, create=True, filter=True, index=True)
     is_domain = attr(Bool(), default=False, create=True)
-    options = attr(Json(), default={}, create=True, update=True)
+    options = attr(_OPTIONS, default={}, create=True, update=True)
 
 
 class ProjectTag(Resource):
@@ -108,7 +110,7 @@ class Role(Free, Resource):
     domain_id = attr(_Id, null=True, references="identity_domains.id", create=True)
     scope = attr(Text(64), default="", show=False)
     description = attr(Text(255), null=True, default=None, create=True, update=True)
-    options = attr(Json(), default={}, create=True, update=True)
+    options = attr(_OPTIONS, default={}, create=True, update=True)
 
 
 class Implication(Resource):

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from .catalog import filled
+from .catalog import Catalog, filled
 from .standing import Named
 from .tokens import Understood, written
 
 
-def body(
-    token: Understood, stored: list[dict[str, Any]], with_catalog: bool = True
-) -> dict[str, Any]:
+def body(token: Understood, stored: Catalog, with_catalog: bool = True) -> dict[str, Any]:
     """The `token` object. stored: the catalog as its rows are."""
     payload = token.payload
     found: dict[str, Any] = {

@@ -2,16 +2,18 @@
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from ..config import Config
 from ..core.db import Database, Tx
 from ..core.errors import Unauthorized
 from ..core.policy import Credentials
 from . import delegation, revision, standing
-from .catalog import catalog
+from .catalog import Catalog, catalog
 from .delegation import Loan
 from .federation import standing as federation
 from .keys import Keys
@@ -53,7 +55,7 @@ class _Snapshot:
 
     revision: int
     roles: Roles
-    catalog: list[dict[str, Any]]
+    catalog: Catalog
     service_providers: list[dict[str, str]]
 
 
@@ -139,6 +141,10 @@ class Tokens:
             ties,
         )
         found = self.meaning(tx, payload, payload.revision)
+        if found.loan is not None and found.loan.expires is not None:
+            end = min(payload.expires, _micros(found.loan.expires))
+            payload = msgspec.structs.replace(payload, expires=end)
+            found = replace(found, payload=payload)
         token = self._keys.seal(pack(payload))
         self._keep(token, found)
         return token, found

@@ -8,13 +8,13 @@ from ..core.errors import BadRequest, NotFound, Unauthorized
 from ..core.types import Field, Object, Text
 from ..wire.context import Context, Response
 from ..wire.route import Route
-from . import noun
+from . import dependents, noun
 from .auth_tokens import projects
-from .federation import of_user, shadow
+from .federation import of_user
 from .ldap import read_only
 from .passwords import LONGEST
 from .revision import bump, revoke
-from .rows import ApplicationCredential, Assignment, Domain, Group, Member, User
+from .rows import Domain, Group, User
 from .standing import groups_of
 from .tokens import Tokens
 
@@ -60,8 +60,9 @@ def _password(ctx: Context) -> str | None:
 
 def _create(ctx: Context) -> object:
     values, free = noun.body(ctx, User, skip=_READ_APART)
+    # A domain's manager names the domain: what is left out is nobody's.
+    ctx.require("identity:create_user", {"target.user.domain_id": values.get("domain_id")})
     domain_id = noun.domain_of(ctx, values.get("domain_id"))
-    ctx.require("identity:create_user", {"target.user.domain_id": domain_id})
     password, federated = _password(ctx), of_user.read(ctx)
     stored = None if password is None else ctx.parts[Tokens].passwords.hash(password)
 
@@ -142,11 +143,7 @@ def _delete(ctx: Context) -> None:
 
 def drop(tx: Tx, user: User, hours: float) -> None:
     """Delete a user and all that identity holds for it; `hours`: how long tokens live."""
-    tx.remove_where(Assignment, actor_id=user.id)
-    tx.remove_where(Member, user_id=user.id)
-    shadow.forget(tx, user.id)
-    read_only.forget(tx, user.id)
-    tx.remove_where(ApplicationCredential, user_id=user.id)
+    dependents.of_user(tx, user)
     tx.remove(user)
     revoke(tx, hours, f"user:{user.id}")
 
@@ -161,7 +158,9 @@ def _projects(ctx: Context) -> object:
 
 def _groups(ctx: Context) -> object:
     row = noun.find(ctx, User, ctx.params["user_id"], "identity:list_groups_for_user")
-    rows, marker = noun.listed(ctx, Group, [Group.id.in_(groups_of(ctx.tx, row.id))])
+    rows, marker = noun.listed(
+        ctx, Group, [Group.id.in_(groups_of(ctx.tx, row.id)), *noun.inside(ctx, Group)]
+    )
     shown_groups = noun.view(ctx, rows)
     of_user.show_ends(ctx.tx, row.id, shown_groups)
     return ctx.service.page(ctx, "groups", shown_groups, marker)

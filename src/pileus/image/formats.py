@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -97,8 +98,8 @@ def qcow2(kept: Kept) -> int:
     return size
 
 
-def vmdk(kept: Kept) -> int:
-    """The virtual size of a VMDK in one file: monolithicSparse or streamOptimized."""
+def vmdk(kept: Kept, allowed: Sequence[str]) -> int:
+    """The virtual size of a VMDK in one file, of one of the allowed kinds."""
     head = kept.head
     if head[:4] != b"KDMV":
         raise Unsafe("Only VMDK files that hold their data themselves are taken, not descriptors.")
@@ -107,8 +108,8 @@ def vmdk(kept: Kept) -> int:
         raise Unsafe("The VMDK image's descriptor is not where it should be.")
     text = bytes(head[at * 512 : (at + length) * 512]).split(b"\0", 1)[0].decode("latin-1")
     kinds = re.findall(r'^\s*createType\s*=\s*"?([^"\r\n]*)', text, re.M | re.I)
-    if kinds not in (["monolithicSparse"], ["streamOptimized"]):
-        raise Unsafe("The VMDK image is neither monolithicSparse nor streamOptimized.")
+    if len(kinds) != 1 or kinds[0] not in allowed:
+        raise Unsafe(f"The VMDK image's createType is none of those allowed: {', '.join(allowed)}.")
     parents = re.findall(r"^\s*parentCID\s*=\s*(\S*)", text, re.M | re.I)
     if any(p.lower() != "ffffffff" for p in parents) or "parentfilenamehint" in text.lower():
         raise Unsafe("The VMDK image has a parent.")

@@ -9,7 +9,7 @@ ECMA-119 (ISO 9660); VirtualBox's VDI header.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from . import formats
 from .formats import Kept, Unsafe
@@ -18,6 +18,7 @@ HEAD = 64 << 10
 TAIL = 512
 _MOST = 1 << 50  # bytes: a PiB is more than any disk here could be
 _PLAIN = ("raw", "ami", "ari", "aki")
+VMDK_TYPES = ("streamOptimized", "monolithicSparse")
 # How the bytes of each format announce themselves.
 _MAGIC: dict[str, Callable[[bytes], bool]] = {
     "qcow2": lambda head: head[:4] == b"QFI\xfb",
@@ -32,7 +33,6 @@ _MAGIC: dict[str, Callable[[bytes], bool]] = {
 }
 _CHECKS: dict[str, Callable[[Kept], int]] = {
     "qcow2": formats.qcow2,
-    "vmdk": formats.vmdk,
     "vhdx": formats.vhdx,
     "vdi": formats.vdi,
     "iso": formats.iso,
@@ -47,8 +47,9 @@ def _is_descriptor(head: bytes) -> bool:
 class Inspector:
     """Feed it an upload piece by piece, then ask for the verdict."""
 
-    def __init__(self, disk_format: str) -> None:
-        self.declared = disk_format
+    def __init__(self, disk_format: str, vmdk_types: Sequence[str] = VMDK_TYPES) -> None:
+        """vmdk_types: the kinds of VMDK that are taken."""
+        self.declared, self._vmdk_types = disk_format, vmdk_types
         self.kept = Kept()
         self._judged = False
 
@@ -67,7 +68,10 @@ class Inspector:
         if self.declared in _PLAIN:
             return self.kept.size
         try:
-            size = _CHECKS[self.declared](self.kept)
+            if self.declared == "vmdk":
+                size = formats.vmdk(self.kept, self._vmdk_types)
+            else:
+                size = _CHECKS[self.declared](self.kept)
         except (struct.error, IndexError):
             raise Unsafe(
                 f"The {self.declared} image is cut short: its header ends early."

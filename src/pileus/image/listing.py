@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,18 +17,22 @@ from .rows import STATES, VISIBILITIES, Image, ImageTag
 
 _WORDS = ("id", "name", "status", "container_format", "disk_format", "owner")
 _PAGING = {"limit", "marker", "sort_key", "sort_dir", "sort"}
-_COMPARE: dict[str, Callable[[Any, datetime], Any]] = {
-    "gt": lambda c, v: c > v,
-    "gte": lambda c, v: c >= v,
-    "lt": lambda c, v: c < v,
-    "lte": lambda c, v: c <= v,
-    "eq": lambda c, v: c == v,
-    "neq": lambda c, v: c != v,
+_SECOND = timedelta(seconds=1)
+# Moments are shown in whole seconds, so one that is asked for is the whole second, to its end.
+_COMPARE: dict[str, Callable[[Any, datetime, datetime], "sa.ColumnElement[bool]"]] = {
+    "gt": lambda c, begin, end: c >= end,
+    "gte": lambda c, begin, end: c >= begin,
+    "lt": lambda c, begin, end: c < begin,
+    "lte": lambda c, begin, end: c < end,
+    "eq": lambda c, begin, end: sa.and_(c >= begin, c < end),
+    "neq": lambda c, begin, end: sa.or_(c < begin, c >= end),
 }
 
 
 def listing(ctx: Context) -> object:
     """GET /v2/images."""
+    if ctx.request.get("sort") and (ctx.request.get("sort_key") or ctx.request.get("sort_dir")):
+        raise BadRequest("Old and new sorting syntax cannot be combined")
     where = [*_visible(ctx)]
     for key, text in ctx.request.query:
         condition = _condition(ctx, key, text)
@@ -82,10 +86,8 @@ def _condition(ctx: Context, key: str, text: str) -> "sa.ColumnElement[bool] | N
     if key in ("created_at", "updated_at"):
         op, colon, rest = text.partition(":")
         compare, rest = (op, rest) if colon and op in _COMPARE else ("eq", text)
-        # Shown in whole seconds, so compared in them where an exact moment is asked for.
-        found: sa.ColumnElement[bool]
-        found = _COMPARE[compare](Image.table.c[key], When().parse(rest, where))
-        return found
+        moment = When().parse(rest, where).replace(microsecond=0)
+        return _COMPARE[compare](Image.table.c[key], moment, moment + _SECOND)
     if key in Image.attrs and Image.attrs[key].show:
         return Image.table.c[key] == text
     if not re.fullmatch(r"[^\"\\\x00-\x1f]{1,255}", key):

@@ -77,7 +77,7 @@ def add_local(
         found = tx.get(Image, image_id) if image_id else None
         if found is not None:
             if found.status != "active":
-                tx.change(found, status="queued", upload="", staged=None)
+                tx.change(found, status="queued", upload="", staged=None, locations=None)
             return found
         made = Image(
             name=name,

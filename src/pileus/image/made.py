@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping
 from ..core.db import Database, Tx
 from ..core.errors import BadRequest
 from ..core.parts import Parts
+from . import removal
 from .mend import mend_upload
-from .rows import STORED, Image, ImageMember, ImageTag
-from .store import ImageStore
-from .upload import discard, store
+from .rows import STORED, Image
+from .upload import store
 
 _ATTRIBUTES = {a.wire for a in Image.attrs.values()} | {"tags", "self", "file", "schema", "stores"}
+_ATTRIBUTES |= {"direct_url"}
 
 
 def reserve(
@@ -59,7 +60,7 @@ def forget(tx: Tx, image_id: str) -> None:
     """Delete the row of an image that has no bytes; one that has, or is gone, stays as it is."""
     image = tx.get(Image, image_id)
     if image is not None and image.status not in STORED:
-        _remove(tx, image)
+        removal.forget(tx, image)
 
 
 def destroy(parts: Parts, image_id: str) -> None:
@@ -69,19 +70,12 @@ def destroy(parts: Parts, image_id: str) -> None:
         image = tx.get(Image, image_id)
         if image is None or image.protected:
             return None
-        _remove(tx, image)
+        removal.forget(tx, image)
         return image
 
     image = parts[Database].run(rows)
-    if image is not None and image.upload:
-        parts[ImageStore].drop(image.id, image.upload)
-    discard(parts, image_id)
-
-
-def _remove(tx: Tx, image: Image) -> None:
-    tx.remove_where(ImageTag, image_id=image.id)
-    tx.remove_where(ImageMember, image_id=image.id)
-    tx.remove(image)
+    if image is not None:
+        removal.sweep(parts, image)
 
 
 def owned(tx: Tx, owner: str, properties: Mapping[str, str]) -> list[Image]:

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from ..core.errors import BadRequest, Conflict, Forbidden, NotFound, OverQuota
+from ..core.errors import BadRequest, Conflict, Forbidden, NotFound, TooLarge
 from ..core.types import Enum, Text
 from ..wire.context import Context, Response
 from . import seen
 from .rows import Image, ImageMember
+from .settings import Settings
 
 _MEMBER = Text(255, 1)
 _STATUS = Enum("pending", "accepted", "rejected")
-_MOST = 128
 _WHEN = ImageMember.attrs["created_at"].type
 
 
@@ -53,8 +53,9 @@ def add(ctx: Context) -> object:
     member = _MEMBER.parse(_key(ctx, "member"), ctx.where.at("member"))
     if ctx.tx.get(ImageMember, image.id, member) is not None:
         raise Conflict(f"Image {image.id} is already shared with {member}.")
-    if ctx.tx.count(ImageMember, image_id=image.id) >= _MOST:
-        raise OverQuota(f"An image has at most {_MOST} members.")
+    most = ctx.parts[Settings].image_member_quota
+    if 0 <= most <= ctx.tx.count(ImageMember, image_id=image.id):
+        raise TooLarge(f"An image has at most {most} members.")
     return _view(ctx.tx.add(ImageMember(image_id=image.id, member_id=member)))
 
 

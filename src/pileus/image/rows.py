@@ -1,11 +1,27 @@
 """Images, their tags and the projects that they are shared with."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from ..core.resource import Resource, attr, new_uuid, now
 from ..core.types import Bool, Enum, Int, Json, Text, Uuid, When
+from .settings import FILE
 
-DISK_FORMATS = ("ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso")
+DISK_FORMATS = (
+    "ami",
+    "ari",
+    "aki",
+    "vhd",
+    "vhdx",
+    "vmdk",
+    "raw",
+    "qcow2",
+    "vdi",
+    "iso",
+    "ploop",
+    "gpt",
+)
 CONTAINER_FORMATS = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed")
 VISIBILITIES = ("public", "private", "shared", "community")
 STATES = (
@@ -52,6 +68,23 @@ class Image(Resource):
     properties = attr(Json(), default=dict, show=False)
     upload = attr(Text(36), default="", show=False)  # the upload that owns the bytes on their way
     staged = attr(Json(), null=True, show=False)  # what staged bytes were found to be
+    # Where its bytes lie: {"store", "url" (of the web only), "metadata"}. None, in rows of older
+    # versions, is the store "file".
+    locations = attr(Json(), null=True, show=False)
+    # Of an import: {"to": stores still to come, "failed": stores that were given up}.
+    importing = attr(Json(), null=True, show=False)
+
+    @property
+    def places(self) -> list[dict[str, Any]]:
+        """Where the image's bytes lie, in order; none while it has none."""
+        if self.status not in STORED and not (self.status == "importing" and self.locations):
+            return []
+        return [{"store": FILE}] if self.locations is None else list(self.locations)
+
+    @property
+    def stores(self) -> list[str]:
+        """The stores that hold its bytes, each once, in order."""
+        return list(dict.fromkeys(one["store"] for one in self.places))
 
 
 class ImageTag(Resource):
@@ -74,3 +107,28 @@ class ImageMember(Resource):
     status = attr(Enum("pending", "accepted", "rejected"), default="pending")
     created_at = attr(When(), default=now)
     updated_at = attr(When(), default=now)
+
+
+class ImageTask(Resource):
+    """What was asked to be done to an image in the background, and what came of it."""
+
+    one, many = "image_task", "image_tasks"
+
+    id = attr(Uuid(), key=True, default=new_uuid)
+    type = attr(Enum("import", "api_image_import", "location_import"), sort=True, filter=True)
+    status = attr(
+        Enum("pending", "processing", "success", "failure"),
+        default="pending",
+        sort=True,
+        filter=True,
+    )
+    owner = attr(Text(255), sort=True)
+    input = attr(Json(), null=True)
+    result = attr(Json(), null=True)
+    message = attr(Text(65535), default="")
+    image_id = attr(Text(36), null=True, index=True)
+    request_id = attr(Text(64), default="")
+    user_id = attr(Text(64), default="")
+    expires_at = attr(When(), null=True, sort=True)
+    created_at = attr(When(), default=now, sort=True)
+    updated_at = attr(When(), default=now, sort=True)

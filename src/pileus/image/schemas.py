@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..wire.context import Context
-from .rows import Image, ImageMember
+from .rows import Image, ImageMember, ImageTask
 from .write import READ_ONLY
 
 
@@ -21,8 +21,9 @@ def _of(attribute: Any) -> dict[str, Any]:
 def _image() -> dict[str, Any]:
     found = {a.wire: _of(a) for a in Image.attrs.values() if a.show}
     found["tags"] = {"type": "array", "items": {"type": "string", "maxLength": 255}}
-    for key in ("self", "file", "schema", "stores"):
+    for key in ("self", "file", "schema", "stores", "direct_url"):
         found[key] = {"type": "string", "readOnly": True}
+    found["locations"] = {"type": "array", "items": {"type": "object"}}
     return {
         "name": "image",
         "properties": found,
@@ -66,3 +67,20 @@ def member(_ctx: Context) -> object:
 def members(_ctx: Context) -> object:
     """GET /v2/schemas/members."""
     return _list("members", _member())
+
+
+def _task() -> dict[str, Any]:
+    found = {a.wire: _of(a) for a in ImageTask.attrs.values()}
+    for key in ("self", "schema"):
+        found[key] = {"type": "string", "readOnly": True}
+    return {"name": "task", "properties": found}
+
+
+def task(_ctx: Context) -> object:
+    """GET /v2/schemas/task."""
+    return _task()
+
+
+def tasks(_ctx: Context) -> object:
+    """GET /v2/schemas/tasks."""
+    return _list("tasks", _task())

@@ -5,7 +5,10 @@ from typing import Any
 
 from ..core.db import Tx, chunks
 from ..wire.context import Context
-from .rows import STORED, Image, ImageTag
+from .places import Stores
+from .protection import Protection
+from .rows import Image, ImageTag
+from .settings import Settings
 
 
 def tags(tx: Tx, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -26,11 +29,35 @@ def views(ctx: Context, tx: Tx, images: Sequence[Image]) -> list[dict[str, Any]]
 def view(ctx: Context, image: Image, tags: list[str]) -> dict[str, Any]:
     """One image."""
     path = f"/v2/images/{image.id}"
-    found = dict(image.properties) | image.view(ctx.version, ctx.allows)
+    found = ctx.parts[Protection].readable(ctx, image.properties)
+    found |= image.view(ctx.version, ctx.allows)
     found |= {"tags": tags, "self": path, "file": f"{path}/file", "schema": "/v2/schemas/image"}
-    if image.status in STORED:
-        found["stores"] = "file"
+    if image.stores:
+        found["stores"] = ",".join(image.stores)
+    if image.importing is not None:
+        found["os_glance_importing_to_stores"] = ",".join(image.importing["to"])
+        found["os_glance_failed_import"] = ",".join(image.importing["failed"])
+    settings = ctx.parts[Settings]
+    if settings.show_multiple_locations:
+        found["locations"] = locations(ctx, image)
+    if settings.show_image_direct_url and image.places:
+        stores = ctx.parts[Stores]
+        found["direct_url"] = stores.url(image.id, stores.ordered(image)[0])
     return found
+
+
+def locations(ctx: Context, image: Image) -> list[dict[str, Any]]:
+    """Where the image's bytes lie, if the caller may know it."""
+    if not ctx.allows("get_image_location", {"project_id": image.owner}):
+        return []
+    stores = ctx.parts[Stores]
+    return [
+        {
+            "url": stores.url(image.id, place),
+            "metadata": {**place.get("metadata", {}), "store": place["store"]},
+        }
+        for place in image.places
+    ]
 
 
 def one(ctx: Context, tx: Tx, image: Image) -> dict[str, Any]:

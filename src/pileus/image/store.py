@@ -14,24 +14,39 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PIECE = 1 << 20
+_BLOCK = 64 << 10
+_ZEROS = bytes(_BLOCK)
 
 
 class Partial:
     """A file that is being written by one upload. Close it to give it up or hand it over."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.size = path, 0
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
 
     def write(self, data: bytes) -> None:
-        """Append these bytes. Raises OSError, as when the disk is full."""
-        left = memoryview(data)
+        """Append these bytes; blocks of zeros become holes. Raises OSError: the disk is full."""
+        whole = memoryview(data)
+        start = 0
+        for at in range(0, len(data), _BLOCK):
+            # Most blocks are told from zeros by their first byte.
+            if not data[at] and data[at : at + _BLOCK] == _ZEROS[: len(data) - at]:
+                self._append(whole[start:at])
+                start = min(at + _BLOCK, len(data))
+                self.size += start - at
+        self._append(whole[start:])
+
+    def _append(self, left: memoryview) -> None:
         while left:
-            left = left[os.write(self._fd, left) :]
+            done = os.pwrite(self._fd, left, self.size)
+            self.size += done
+            left = left[done:]
 
     def sync(self) -> None:
         """Return once the bytes are on the disk."""
+        os.ftruncate(self._fd, self.size)  # it may end with a hole
         os.fsync(self._fd)
 
     def close(self) -> None:
@@ -89,6 +104,21 @@ class ImageStore:
             found.add((image_id, upload))
         return found
 
+    @contextmanager
+    def held(self, image_id: str, upload: str) -> Iterator[bool]:
+        """Have a partial file to oneself, an empty one where there is none: whether one has it."""
+        path = self.partial_path(image_id, upload)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+        finally:
+            os.close(fd)
+
     def living(self, image_id: str, upload: str) -> bool:
         """Whether a process is writing this partial file now."""
         try:
@@ -131,7 +161,7 @@ class ImageStore:
 
 
 _LOCK = ".lock"
-_OWN = {_LOCK, "partial"}
+_OWN = {_LOCK, "partial", "cache"}
 
 
 def _pieces(fd: int, at: int, end: int) -> Iterator[bytes]:

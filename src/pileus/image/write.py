@@ -1,19 +1,21 @@
-"""Images made, changed and deleted; tags; deactivation; import."""
+"""Images made, changed and deleted; tags; deactivation."""
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from ..core.db import Tx
-from ..core.errors import BadRequest, Conflict, Forbidden
+from ..core.errors import BadRequest, Conflict, Forbidden, TooLarge
 from ..core.types import Metadata, Text
 from ..wire.context import Context, Response
-from . import seen, show
-from .rows import Image, ImageMember, ImageTag
-from .upload import discard, promote
+from . import locations, quota, seen, show
+from .protection import Protection
+from .removal import forget, sweep
+from .rows import Image, ImageTag
+from .settings import Settings
 
 _TAG = Text(255)
-_TAGS = 128
-_PROPERTY = Metadata(255, 65535)
+_PROPERTY = Metadata(255, 65535, 1 << 20)
 READ_ONLY = {
     "status",
     "size",
@@ -29,61 +31,103 @@ READ_ONLY = {
     "direct_url",
     "stores",
 }
-_RESERVED = {"deleted", "deleted_at", "is_public", "locations", "properties", "upload", "staged"}
+_RESERVED = {"deleted", "deleted_at", "is_public", "properties", "upload", "staged", "importing"}
 _BASE = {a.wire for a in Image.attrs.values() if a.show} | {"tags"}
 
 
 def create(ctx: Context) -> Response:
     """POST /v2/images."""
-    if not isinstance(ctx.body, dict):
+    image, settings = new(ctx, ctx.body), ctx.parts[Settings]
+    headers = {"Location": ctx.url(f"/v2/images/{image.id}")}
+    headers["OpenStack-image-import-methods"] = ",".join(settings.enabled_import_methods)
+    headers["OpenStack-image-store-ids"] = ",".join(one.id for one in settings.stores)
+    return Response(201, show.one(ctx, ctx.tx, image), headers)
+
+
+def new(ctx: Context, body: object) -> Image:
+    """Add the image that a body describes. Raises Fault."""
+    if not isinstance(body, dict):
         raise BadRequest("The body must be an object.")
-    for key in ctx.body:
+    settings, protection = ctx.parts[Settings], ctx.parts[Protection]
+    for key in body:
         _writable(key)
-    known = {k: v for k, v in ctx.body.items() if k in _BASE and k != "tags"}
+        if key == "locations":
+            raise Forbidden("Attribute 'locations' is set by PATCH.")
+    known = {k: v for k, v in body.items() if k in _BASE and k != "tags"}
     values = Image.parse(known, "create", ctx.where)
     values.setdefault("owner", ctx.project_id)
-    tags = parse_tags(ctx, ctx.body.get("tags", []))
-    extra = {k: v for k, v in ctx.body.items() if k not in _BASE}
-    values["properties"] = _PROPERTY.parse(extra, ctx.where)
+    tags = parse_tags(ctx, body.get("tags", []))
+    extra = {k: v for k, v in body.items() if k not in _BASE}
+    values["properties"] = _properties(ctx, extra)
+    for key in extra:
+        protection.require(ctx, "create", key)
     ctx.require("add_image", {"project_id": values["owner"], "owner": values["owner"]})
     _may_show(ctx, values.get("visibility"), values["owner"])
+    quota.claim(ctx.tx, values["owner"], settings, {quota.COUNT: 1})
     image = Image(**values)
     image.fill(ctx.tx)
     if ctx.tx.get(Image, image.id) is not None:
         raise Conflict(f"Image ID {image.id} already exists!")
     ctx.tx.add(image)
     ctx.tx.add_all([ImageTag(image_id=image.id, tag=tag) for tag in tags])
-    headers = {"Location": ctx.url(f"/v2/images/{image.id}")}
-    headers["OpenStack-image-import-methods"] = "glance-direct"
-    return Response(201, show.one(ctx, ctx.tx, image), headers)
+    return image
 
 
 def update(ctx: Context) -> object:
     """PATCH /v2/images/{id}: a list of operations on its properties."""
-    image = seen.asked(ctx, ctx.tx, "modify_image")
     if not isinstance(ctx.body, list):
-        raise BadRequest("The body must be a list of operations.")
-    media = ctx.request.headers.get("content-type", "")
+        raise BadRequest("Request body must be a JSON array of operation objects.")
+    old = "v2.0" in ctx.request.headers.get("content-type", "")
+    ops = [_operation(ctx, item, index, old) for index, item in enumerate(ctx.body)]
+    # The web is asked before the transaction, which holds what others wait for.
+    sizes = locations.sizes(ctx, [one.value for one in ops if one.key == "locations"])
+    return ctx.within(lambda: _update(ctx, ops, sizes, old))
+
+
+def _update(
+    ctx: Context, ops: list["Operation"], sizes: Mapping[str, int | None], old: bool
+) -> object:
+    image = seen.asked(ctx, ctx.tx, "modify_image")
+    protection = ctx.parts[Protection]
     extra = dict(image.properties)
     values: dict[str, Any] = {}
-    for index, item in enumerate(ctx.body):
-        op, key, value = _operation(ctx, item, index, "v2.0" in media)
-        if key == "tags" and op != "remove":
+    for op, key, at, value in ops:
+        if key == "locations":
+            values |= locations.patched(ctx, image, values, op, at, value, sizes)
+        elif key == "tags" and op != "remove":
             _replace_tags(ctx, image, parse_tags(ctx, value))
         elif key in _BASE:
+            if old and op == "add":
+                raise Conflict(f"Property {key} already present.")
             values |= _change(ctx, image, op, key, value)
-        elif op != "add" and key not in extra:
-            raise Conflict(f"Property {key[:80]} does not exist.")
-        elif op == "remove":
-            del extra[key]
         else:
+            # What the caller may not read is, for the caller, not there.
+            there = key in extra and protection.allows(ctx, "read", key)
+            if op != "add" and not there:
+                raise Conflict(f"Property {key[:80]} does not exist.")
+            if op == "remove":
+                protection.require(ctx, "delete", key)
+                del extra[key]
+                continue
+            if old and op == "add" and there:
+                raise Conflict(f"Property {key[:80]} already present.")
+            protection.require(ctx, "update" if key in extra else "create", key)
             extra |= _PROPERTY.parse({key: value}, ctx.where)
-    _PROPERTY.parse(extra, ctx.where)
+    _properties(ctx, extra)
     ctx.tx.change(image, **values, properties=extra, updated_at=ctx.tx.now)
     return show.one(ctx, ctx.tx, image)
 
 
-def _operation(ctx: Context, item: object, index: int, old: bool) -> tuple[str, str, Any]:
+class Operation(NamedTuple):
+    """One operation of a PATCH: `at` is the place in a list of locations, or empty."""
+
+    op: str
+    key: str
+    at: str
+    value: Any
+
+
+def _operation(ctx: Context, item: object, index: int, old: bool) -> Operation:
     where = ctx.where.at(index)
     if not isinstance(item, dict):
         raise where.wrong(item, "an operation")
@@ -92,13 +136,25 @@ def _operation(ctx: Context, item: object, index: int, old: bool) -> tuple[str, 
     path = item.get(op) if old and isinstance(op, str) else item.get("path")
     if op not in ("add", "replace", "remove"):
         raise where.wrong(item, "an operation: add, replace or remove")
-    if not isinstance(path, str) or not re.fullmatch(r"/([^/~]|~[01]){1,255}", path):
+    found = isinstance(path, str) and re.fullmatch(
+        r"/((?:[^/~]|~[01]){1,255})(?:/([^/~]{1,20}))?", path
+    )
+    if not isinstance(path, str) or not found:
         raise where.wrong(path, "a path of one step, such as /name")
+    key, at = found[1].replace("~1", "/").replace("~0", "~"), found[2] or ""
+    if bool(at) != (key == "locations" and op != "replace"):
+        raise BadRequest(f"Invalid JSON pointer for this resource: {path[:80]!r}")
     if op != "remove" and "value" not in item:
         raise BadRequest(f"Operation {index}: {op} needs a value.")
-    key = path[1:].replace("~1", "/").replace("~0", "~")
     _writable(key)
-    return op, key, item.get("value")
+    return Operation(op, key, at, item.get("value"))
+
+
+def _properties(ctx: Context, extra: Mapping[str, Any]) -> dict[str, str]:
+    most = ctx.parts[Settings].image_property_quota
+    if 0 <= most < len(extra):
+        raise TooLarge(f"Attempted: {len(extra)} properties, Maximum: {most}")
+    return _PROPERTY.parse(dict(extra), ctx.where)
 
 
 def _change(ctx: Context, image: Image, op: str, key: str, value: Any) -> dict[str, Any]:
@@ -110,7 +166,7 @@ def _change(ctx: Context, image: Image, op: str, key: str, value: Any) -> dict[s
         raise Forbidden(f"Attribute {key} can be only replaced for a queued image.")
     values = Image.parse({key: value}, "update", ctx.where)
     if key == "owner" and not seen.is_admin(ctx):
-        raise Forbidden("Only an admin gives an image to another owner.")
+        raise Forbidden("Owner can't be updated by non admin.")
     if key == "visibility" and value != image.visibility:
         _may_show(ctx, value, image.owner)
     return values
@@ -132,9 +188,13 @@ def _writable(key: str) -> None:
 def parse_tags(ctx: Context, value: object) -> list[str]:
     """Tags from a body, each once."""
     where = ctx.where.at("tags")
-    if not isinstance(value, list) or len(value) > _TAGS:
-        raise where.wrong("...", f"a list of at most {_TAGS} tags")
-    return list(dict.fromkeys(_TAG.parse(tag, where) for tag in value))
+    if not isinstance(value, list):
+        raise where.wrong("...", "a list of tags")
+    tags = list(dict.fromkeys(_TAG.parse(tag, where) for tag in value))
+    most = ctx.parts[Settings].image_tag_quota
+    if 0 <= most < len(tags):
+        raise TooLarge(f"Attempted: {len(tags)} tags, Maximum: {most}")
+    return tags
 
 
 def _replace_tags(ctx: Context, image: Image, tags: list[str]) -> None:
@@ -166,17 +226,10 @@ def delete(ctx: Context) -> Response:
         image = seen.asked(ctx, tx, "delete_image")
         if image.protected:
             raise Forbidden(f"Image {image.id} is protected and cannot be deleted.")
-        tx.remove_where(ImageTag, image_id=image.id)
-        tx.remove_where(ImageMember, image_id=image.id)
-        tx.remove(image)
+        forget(tx, image)
         return image
 
-    image = ctx.db.run(rows)
-    from .store import ImageStore
-
-    if image.upload:
-        ctx.parts[ImageStore].drop(image.id, image.upload)
-    discard(ctx.parts, image.id)
+    sweep(ctx.parts, ctx.db.run(rows))
     return Response(204)
 
 
@@ -196,18 +249,3 @@ def _switch(ctx: Context, rule: str, status: str) -> None:
         raise Forbidden(f"An image that is {image.status} cannot become {status}.")
     if image.status != status:
         ctx.tx.change(image, status=status, updated_at=ctx.tx.now)
-
-
-def import_staged(ctx: Context) -> Response:
-    """POST /v2/images/{id}/import with the method glance-direct."""
-    method = ctx.body.get("method") if isinstance(ctx.body, dict) else None
-    name = method.get("name") if isinstance(method, dict) else None
-    if name != "glance-direct":
-        raise BadRequest(
-            f"The import method is {str(name)[:80]!r}; glance-direct is possible here."
-        )
-    image = ctx.db.read(lambda tx: seen.asked(ctx, tx, "modify_image"))
-    if image.status != "uploading" or image.staged is None:
-        raise Conflict(f"Image {image.id} is {image.status}; stage its bytes before the import.")
-    promote(ctx.parts, image.id)
-    return Response(202)

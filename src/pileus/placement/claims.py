@@ -53,35 +53,88 @@ def claim(
     resources: Mapping[str, int],
     consumer_type: str = "INSTANCE",
 ) -> None:
-    """Make what the consumer holds of this provider exactly `resources`.
+    """Make what the consumer holds of this provider's tree add up to exactly `resources`.
 
-    Its shares of other providers stay. Doing it twice is the same as once. Raises NoCapacity.
+    provider_id: the root. What the providers below it give stays, it gives the rest. Shares of
+    other trees stay. Doing it twice is the same as once. Raises NoCapacity.
     """
-    held = held_by(tx, consumer_id)
-    wanted = {name: amount for name, amount in resources.items() if amount}
-    if held.get(provider_id, {}) == wanted:
+    mine = _of_tree(tx, held_by(tx, consumer_id), provider_id)
+    below = {p: shares for p, shares in mine.items() if p != provider_id}
+    rest = Counter(resources)
+    for shares in below.values():
+        rest.subtract(shares)
+    if any(amount < 0 for amount in rest.values()):
+        more = ", ".join(sorted(name for name, amount in rest.items() if amount < 0))
+        raise NoCapacity(_unable(provider_id, f"those below it give more {more} than is wanted"))
+    own = {provider_id: {name: amount for name, amount in rest.items() if amount}}
+    _claim(tx, consumer_id, project_id, user_id, mine, own | below, consumer_type)
+
+
+def claim_tree(
+    tx: Tx,
+    consumer_id: str,
+    project_id: str,
+    user_id: str,
+    root_id: str,
+    shares: Shares,
+    consumer_type: str = "INSTANCE",
+) -> None:
+    """Make what the consumer holds of this root's tree exactly `shares`. Raises NoCapacity.
+
+    Shares of other trees stay. Doing it twice is the same as once.
+    """
+    mine = _of_tree(tx, held_by(tx, consumer_id), root_id)
+    _claim(tx, consumer_id, project_id, user_id, mine, shares, consumer_type)
+
+
+def _claim(
+    tx: Tx,
+    consumer_id: str,
+    project_id: str,
+    user_id: str,
+    mine: Shares,
+    shares: Shares,
+    consumer_type: str,
+) -> None:
+    wanted = {
+        p: some
+        for p, one in shares.items()
+        if (some := {name: amount for name, amount in one.items() if amount})
+    }
+    if wanted == mine:
         return
     if not wanted:
-        release(tx, consumer_id, provider_id)
+        _release(tx, consumer_id, mine)
         return
-    mine = {p: shares for p, shares in held.items() if p == provider_id}
     # Undone alone, so that the caller may try another provider.
     with whole(tx), tx.conn.begin_nested():
         free_all(tx, consumer_id, mine)
-        then = {provider_id: wanted}
-        spared = no_worse([mine], [then])
-        take_all(tx, consumer_id, then, project_id, user_id, consumer_type, spared=spared)
+        spared = no_worse([mine], [wanted])
+        take_all(tx, consumer_id, wanted, project_id, user_id, consumer_type, mine, spared)
+
+
+def _of_tree(tx: Tx, held: Shares, root_id: str) -> dict[str, Mapping[str, int]]:
+    """What is held of this root and of those below it."""
+    others = [p for p in held if p != root_id]
+    rows = tx.all(Provider, id=others, root_id=root_id) if others else []
+    mine = {row.id for row in rows} | {root_id}
+    return {p: shares for p, shares in held.items() if p in mine}
 
 
 def release(tx: Tx, consumer_id: str, provider_id: str | None = None) -> None:
-    """Give back all that the consumer holds (of one provider). Holding nothing is no error."""
-    held = held_by(tx, consumer_id)
-    kept = {p: shares for p, shares in held.items() if provider_id not in (None, p)}
-    if kept == held:
+    """Give back all that the consumer holds, or what it holds of the tree of this root.
+
+    Holding nothing is no error.
+    """
+    held: Shares = held_by(tx, consumer_id)
+    _release(tx, consumer_id, held if provider_id is None else _of_tree(tx, held, provider_id))
+
+
+def _release(tx: Tx, consumer_id: str, gone: Shares) -> None:
+    if not gone:
         return
-    gone = {p: shares for p, shares in held.items() if p not in kept}
     free_all(tx, consumer_id, gone)
-    if kept:
+    if tx.exists(Allocation, consumer_id=consumer_id):
         tx.increase(Consumer, "generation", id=consumer_id)
     else:
         tx.remove_where(Consumer, id=consumer_id)
@@ -96,17 +149,33 @@ def held_by(tx: Tx, consumer_id: str) -> dict[str, dict[str, int]]:
     return found
 
 
+def held_of_trees(tx: Tx, consumer_id: str) -> dict[str, dict[str, int]]:
+    """What a consumer holds of each tree, summed up: {root: {resource class: amount}}."""
+    return _summed(tx.execute(_holdings("own"), {"own": consumer_id})).get(consumer_id, {})
+
+
 def held_by_all(tx: Tx, consumer_type: str = "INSTANCE") -> dict[str, dict[str, dict[str, int]]]:
-    """What every consumer of a type holds: {consumer: {provider: {resource class: amount}}}."""
+    """The same of every consumer of a type: {consumer: {root: {resource class: amount}}}."""
+    return _summed(tx.execute(_holdings("type"), {"type": consumer_type}))
+
+
+@cache
+def _holdings(by: str) -> "sa.Select[Any]":
     c = Allocation.table.c
-    query = (
-        sa.select(c.consumer_id, c.provider_id, c.resource_class, c.used)
-        .join_from(Allocation.table, Consumer.table, Consumer.id == c.consumer_id)
-        .where(Consumer.consumer_type == consumer_type)
+    query = sa.select(c.consumer_id, Provider.root_id, c.resource_class, c.used).join_from(
+        Allocation.table, Provider.table, Provider.id == c.provider_id
     )
+    if by == "own":
+        return query.where(c.consumer_id == sa.bindparam("own"))
+    joined = query.join(Consumer.table, Consumer.id == c.consumer_id)
+    return joined.where(Consumer.consumer_type == sa.bindparam("type"))
+
+
+def _summed(rows: Iterable[Any]) -> dict[str, dict[str, dict[str, int]]]:
     found: dict[str, dict[str, dict[str, int]]] = {}
-    for consumer, provider, name, used in tx.execute(query):
-        found.setdefault(consumer, {}).setdefault(provider, {})[name] = used
+    for consumer, root, name, used in rows:
+        shares = found.setdefault(consumer, {}).setdefault(root, {})
+        shares[name] = shares.get(name, 0) + used
     return found
 
 

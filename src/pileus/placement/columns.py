@@ -211,12 +211,23 @@ class Columns:
         fits = self.parent < 0
         for name, amount in resources.items():
             fits &= self.fitting(name, amount)
+        return self.heavy(fits, weigh)
+
+    def heavy(self, fits: Array, weigh: str) -> Array:
+        """What each of those that fit has free of `weigh`, at least -1; minus infinity elsewhere.
+
+        fits: for each provider, whether it does.
+        """
         found: Array = np.where(fits, -1.0, -np.inf)
         if weigh in self.stock:
             at, table = self.stock[weigh].at, self.stock[weigh].table
             heavy = np.maximum(table[CAPACITY] - table[USED], -1.0)
             found[at] = np.where(fits[at], heavy, -np.inf)
         return found
+
+    def roots(self, ids: Iterable[str]) -> set[str]:
+        """The roots of the trees that these providers are in."""
+        return {self.ids[self.tree[self.at[id]]] for id in ids if id in self.at}
 
     def fitting(self, name: str, amount: int) -> Array:
         """For each provider, whether it can give `amount` in one piece, now."""

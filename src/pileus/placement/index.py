@@ -17,6 +17,8 @@ from .records import fits, free, read
 
 if TYPE_CHECKING:
     from .columns import Array, Columns
+    from .search import Wish
+    from .tree import Step
 
 TOPIC = "placement"
 _SOME = 1000  # providers that are read again rather than all, however few there are
@@ -118,6 +120,32 @@ class Index:
                     self._columns, self._look = columns, now
             return None
 
+    def narrowed(self, tx: Tx, wish: "Wish") -> tuple[int, "list[Step]"]:
+        """How many roots there are, and how what is asked of their trees narrows them, in order."""
+        from . import tree
+
+        own = _own(tx) - {""}
+        with self.columns(tx) as columns:
+            found = tree.narrowed(columns, wish)
+            mine = columns.roots(own)
+        return tree.corrected(tx, found, sorted(mine), wish) if mine else found
+
+    def fitting_trees(self, tx: Tx, wish: "Wish", weigh: str) -> Iterator[str]:
+        """As `fitting`: roots whose trees may give all of it. `tree.way` says whether they do."""
+        from .search import Hunt, slots_of
+
+        own = _own(tx) - {""}
+        now = self._clock.monotonic()
+        with self.columns(tx) as columns:
+            *_, (_, able) = Hunt(columns, wish, slots_of(wish), 1).narrowed()
+            ids, weights = columns.ids, columns.heavy(able, weigh)
+            at = {id: columns.at[id] for id in columns.roots(own)}
+            self._last_come(columns, weights, now)
+        for id, record in (read(tx, at) if at else {}).items():
+            if weights[at[id]] > -float("inf") and weigh in record.stock:
+                weights[at[id]] = free(record.stock[weigh])
+        return self._offer(ids, weights, now)
+
     def fitting(self, tx: Tx, resources: Mapping[str, int], weigh: str) -> Iterator[str]:
         """Roots that may have room for all of this, the one with most `weigh` free first.
 
@@ -129,15 +157,19 @@ class Index:
         with self.columns(tx) as columns:
             ids, weights = columns.ids, columns.weights(resources, weigh)
             at = [columns.at[id] for id in own if id in columns.at]
-            for id, since in list(self._offered.items()):
-                if now - since > _IN_HAND or id not in columns.at:
-                    self._offered.pop(id, None)
-                else:
-                    weights[columns.at[id]] -= 0.5
+            self._last_come(columns, weights, now)
         if own:
             weights[at] = -float("inf")
             ids, weights = _with(ids, weights, _mine(tx, own, resources, weigh))
         return self._offer(ids, weights, now)
+
+    def _last_come(self, columns: "Columns", weights: "Array", now: float) -> None:
+        """Let those that are in others' hands come after their equals."""
+        for id, since in list(self._offered.items()):
+            if now - since > _IN_HAND or id not in columns.at:
+                self._offered.pop(id, None)
+            else:
+                weights[columns.at[id]] -= 0.5
 
     def _offer(self, ids: Sequence[str], weights: "Array", now: float) -> Iterator[str]:
         for id in _best(ids, weights):

@@ -62,3 +62,9 @@ def check_classes(tx: Tx, names: Iterable[str], wrong: str = "") -> None:
     """Raises BadRequest, which begins with `wrong`, when one of the names is no resource class."""
     if unknown := unknown_classes(tx, names):
         raise BadRequest(f"{wrong}No such resource class {', '.join(unknown)}.")
+
+
+def names_put(tx: Tx, classes: Iterable[str], traits: Iterable[str]) -> None:
+    """Let there be these resource classes and traits, as far as there are not yet."""
+    tx.add_all([ResourceClass(name=name) for name in unknown_classes(tx, classes)])
+    tx.add_all([Trait(name=name) for name in unknown_traits(tx, traits)])

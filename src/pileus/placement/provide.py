@@ -44,9 +44,11 @@ def provider_put(
     traits: Iterable[str],
     keep: bool = False,
     before: Iterable[str] = (),
+    parent_id: str | None = None,
 ) -> None:
-    """Make the root provider `id` exist with exactly these inventories and traits.
+    """Make the provider `id` exist with exactly these inventories and traits.
 
+    parent_id: the root that it is right below; None makes it a root itself.
     keep: what others have given it stays: inventories of other classes, allocation ratios, and the
         traits that were not there by this caller's wish, which were `before`. An inventory of
         nothing goes.
@@ -63,7 +65,7 @@ def provider_put(
                 kind="placement.duplicate_name",
             )
     if found is None:
-        found = tx.add(Provider(id=id, name=name, root_id=id))
+        found = tx.add(Provider(id=id, name=name, root_id=parent_id or id, parent_id=parent_id))
     wanted = set(traits)
     if keep:
         inventories = _with_others(tx, id, inventories)
@@ -210,6 +212,37 @@ def provider_remove(tx: Tx, id: str) -> None:
     tx.remove_where(ProviderAggregate, provider_id=id)
     tx.remove_where(Provider, id=id)
     tx.signal(TOPIC)
+
+
+def tree_remove(tx: Tx, root_id: str) -> None:
+    """Delete a root provider and all below it. One that is gone is no error.
+
+    Raises Conflict while something is allocated from any of them.
+    """
+    left = {row.id: row for row in tx.all(Provider, root_id=root_id)}
+    while left:
+        above = {row.parent_id for row in left.values()}
+        for id in left.keys() - above:
+            provider_remove(tx, id)
+            del left[id]
+
+
+def below(tx: Tx, root_id: str) -> dict[str, str]:
+    """The names of the providers right below a root, by their ids."""
+    return {row.id: row.name for row in tx.all(Provider, parent_id=root_id)}
+
+
+def held_of(tx: Tx, providers: Collection[str]) -> frozenset[str]:
+    """Those of the providers of which something is allocated."""
+    return frozenset(row.provider_id for row in tx.all(Allocation, provider_id=list(providers)))
+
+
+def trait_add(tx: Tx, id: str, trait: str) -> None:
+    """Let the provider have this trait besides its own; one that has it, has it."""
+    if tx.get(ProviderTrait, id, trait) is None:
+        tx.add(ProviderTrait(provider_id=id, trait=trait))
+        tx.increase(Provider, "generation", id=id)
+        tx.signal(TOPIC, id)
 
 
 def usages(tx: Tx, providers: Collection[str] | None = None) -> dict[str, dict[str, Usage]]:

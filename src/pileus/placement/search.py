@@ -28,6 +28,8 @@ class Wish:
 
     groups: by suffix; "" is the one that may spread. root_required, root_forbidden: traits of the
     tree's root. subtrees: sets of suffixes whose providers must lie below one of them.
+    alone: a tree gives everything itself, without those that share with it, and of the ways that
+    differ only in which of equal groups has what one is enough.
     """
 
     groups: Mapping[str, Asked]
@@ -36,6 +38,7 @@ class Wish:
     root_forbidden: frozenset[str] = frozenset()
     subtrees: Sequence[frozenset[str]] = ()
     nested: bool = True  # whether one tree may give through several of its providers
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def search(columns: "Columns", wish: Wish, limit: int | None = None) -> "Array":
     import numpy as np
 
     slots = slots_of(wish)
-    hunt = _Hunt(columns, wish, slots, _BLOCK if limit is None else min(_BLOCK, limit + 100))
+    hunt = Hunt(columns, wish, slots, _BLOCK if limit is None else min(_BLOCK, limit + 100))
     found: list[Array] = [np.zeros((len(slots), 0), dtype=np.int32)]
     left = -1 if limit is None else limit
     for block in hunt.rows():
@@ -72,37 +75,89 @@ def search(columns: "Columns", wish: Wish, limit: int | None = None) -> "Array":
     return np.concatenate(found, axis=1)
 
 
-class _Hunt:
+class Hunt:
     """One search."""
 
     def __init__(self, columns: "Columns", wish: Wish, slots: Sequence[Slot], block: int) -> None:
         self.columns, self.wish, self.slots, self.block = columns, wish, slots, block
         self.shared = False  # whether any slot may be filled from another tree
         self._seen: set[tuple[int, ...]] = set()
+        self._alternatives: list[tuple[Array, Array]] = []
 
     def rows(self) -> "Iterator[Array]":
         """The candidates, in blocks; a line for each slot."""
         import numpy as np
 
-        c = self.columns
-        able = self._roots()
+        able, options = self._roots(), []
         for group in self.wish.groups.values():
-            if group.in_tree and group.in_tree not in c.at:
+            if group.in_tree and group.in_tree not in self.columns.at:
                 return
-        options = []
         for slot in self.slots:
-            trees, providers = self._options(slot)
-            has = np.zeros(len(c.ids), dtype=bool)
-            has[trees] = True
-            able &= has
+            options.append(self._options(slot))
+            able &= self._having(options[-1][0])
             if not able.any():
                 return
-            options.append((trees, providers))
+        if self.wish.alone:
+            able &= self._plenty()
         roots = np.flatnonzero(able).astype(np.int32)
         for begin in range(0, len(roots), self.block):
             some = roots[begin : begin + self.block]
             for rows in self._grow(some, np.zeros((0, len(some)), dtype=np.int32), options):
                 yield self._fresh(rows)
+
+    def narrowed(self) -> "Iterator[tuple[Slot, Array]]":
+        """For each slot in turn, which roots' trees have what it and all before it take alone."""
+        self._alternatives = []
+        able = self._roots()
+        for slot in self.slots:
+            self._alternatives.append(self._options(slot))
+            able = able & self._having(self._alternatives[-1][0])
+            yield slot, able
+
+    def together(self, roots: "Array") -> "Iterator[int]":
+        """Which of these roots, that `narrowed` has left, can fill all slots at once."""
+        import numpy as np
+
+        plenty = self._plenty() if len(roots) else ()
+        for root in roots.tolist():
+            own, none = np.array([root], dtype=np.int32), np.zeros((0, 1), dtype=np.int32)
+            if plenty[root] and any(True for _ in self._grow(own, none, self._alternatives)):
+                yield root
+
+    def _plenty(self) -> "Array":
+        """Which trees have as much of every class as all slots together take of it.
+
+        So a tree that has one device too few is not asked for every order of those that it has.
+        """
+        import numpy as np
+
+        from .columns import CAPACITY, USED
+
+        c, found = self.columns, np.ones(len(self.columns.ids), dtype=bool)
+        for name in {name for slot in self.slots for name in slot.resources}:
+            stock = c.stock[name]
+            left = np.maximum(stock.table[CAPACITY] - stock.table[USED], 0)
+            sums = np.bincount(c.tree[stock.at], weights=left, minlength=len(c.ids))
+            found &= sums >= sum(slot.resources.get(name, 0) for slot in self.slots)
+        return found
+
+    def apart(self) -> bool:
+        """Whether no slot takes of what another takes, so that each can be looked at alone."""
+        names = [name for slot in self.slots for name in slot.resources]
+        suffixed = [slot for slot in self.slots if slot.suffix]
+        unsuffixed = self.wish.groups.get("")
+        return (
+            len(names) == len(set(names))
+            and not (self.wish.isolate and len(suffixed) > 1)
+            and not (unsuffixed and unsuffixed.required)
+        )
+
+    def _having(self, trees: "Array") -> "Array":
+        import numpy as np
+
+        has = np.zeros(len(self.columns.ids), dtype=bool)
+        has[trees] = True
+        return has
 
     def _roots(self) -> "Array":
         """Whether each provider is a root that may be the tree's."""
@@ -134,7 +189,7 @@ class _Hunt:
             own = able[within & outside & self._outside(group, roots)]
         providers, trees = own, c.tree[own]
         givers, roots = c.sharing()
-        if len(givers) and (slot.suffix or not group.in_tree):
+        if len(givers) and not self.wish.alone and (slot.suffix or not group.in_tree):
             ok = np.isin(givers, shared)
             if not slot.suffix:
                 ok &= self._outside(group, roots)
@@ -222,7 +277,11 @@ class _Hunt:
         newest = len(rows) - 1
         slot, mine = self.slots[newest], rows[newest]
         kept = np.ones(rows.shape[1], dtype=bool)
+        groups = self.wish.groups
         for at, other in enumerate(self.slots[:newest]):
+            equal = slot.suffix and other.suffix and groups[slot.suffix] == groups[other.suffix]
+            if self.wish.alone and equal:
+                kept &= rows[at] <= mine
             if self.wish.isolate and slot.suffix and other.suffix:
                 kept &= rows[at] != mine
             if not self.wish.nested and slot.resources and other.resources:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from ..core.db import Database, Tx
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .service import Service
 
 
+T = TypeVar("T")
 # Characters that a URL may hold (RFC 3986); "%" because parts of it may be encoded already.
 _IN_URLS = "/?#[]@!$&'()*+,;=:%~"
 
@@ -78,6 +79,21 @@ class Context:
     def db(self) -> Database:
         """The database, for routes that open their own transactions."""
         return self.parts[Database]
+
+    def within(self, work: Callable[[], T]) -> T:
+        """What `work` returns, in a writing transaction of its own that it finds as `tx`.
+
+        For a route without one, which first asked something that takes time.
+        """
+
+        def inner(tx: Tx) -> T:
+            self._tx = tx
+            return work()
+
+        try:
+            return self.db.run(inner, kind=self.route.handler.__qualname__)
+        finally:
+            self._tx = None
 
     @property
     def where(self) -> Where:

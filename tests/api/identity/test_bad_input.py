@@ -59,7 +59,6 @@ def test_a_name_that_cannot_be_is_400_and_makes_nothing(
         {"tags": ["a,b"]},
         {"tags": "a"},
         {"description": 5},
-        {"is_domain": True},
     ],
 )
 def test_a_project_that_cannot_be_is_400(cloud: Cloud, more: dict[str, Any]) -> None:

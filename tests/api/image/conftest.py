@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import uvicorn
 from pileus import image
 from pileus.core.audit import audit
 from pileus.core.db import Database
+from pileus.core.engine import Engine
+from pileus.core.flow import by_name
 from pileus.core.parts import Parts
 from pileus.core.policy import Credentials, Policy
 from pileus.core.resource import schema
@@ -48,20 +51,26 @@ class Harness:
         return self.parts[Database].read(lambda tx: audit(image.INVARIANTS, self.parts, tx))
 
 
-def parts_of(folder: Path, url: str = "") -> Parts:
+def parts_of(folder: Path, url: str = "", settings: image.Settings | None = None) -> Parts:
     db = Database(url or f"sqlite:///{folder / 'pileus.db'}")
     schema.create_all(db.engine)
-    return Parts(db, Policy(image.SERVICE.rules), image.ImageStore(folder / "images"))
+    parts = Parts(db, Policy(image.SERVICE.rules))
+    image.furnish(parts, folder / "images", settings or image.Settings())
+    return parts
 
 
-@pytest.fixture(scope="module")
-def harness(
-    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]
+@contextmanager
+def served(
+    folder: Path, url: str = "", settings: image.Settings | None = None
 ) -> Iterator[Harness]:
-    parts = parts_of(tmp_path_factory.mktemp("image"), new_database())
+    """The service over HTTP, its flows carried on; these settings in place of the usual ones."""
+    parts = parts_of(folder, url, settings)
+    parts[Database].run(lambda tx: image.first_start(tx, parts))
     app = Application(
         Dispatcher([image.SERVICE], parts, credentials), lambda _r: None, lambda *_a: None
     )
+    engine = Engine(parts[Database], by_name(image.FLOWS), parts)
+    engine.start()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
@@ -72,7 +81,16 @@ def harness(
     yield Harness(f"http://127.0.0.1:{listener.getsockname()[1]}", parts)
     server.should_exit = True
     thread.join(10)
+    engine.stop()
     parts[Database].close()
+
+
+@pytest.fixture(scope="module")
+def harness(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]
+) -> Iterator[Harness]:
+    with served(tmp_path_factory.mktemp("image"), new_database()) as made:
+        yield made
 
 
 @pytest.fixture

@@ -219,9 +219,12 @@ def test_only_shared_images_have_members(make: Make, demo: httpx.Client) -> None
 def test_schemas_and_info_answer(demo: httpx.Client) -> None:
     for name in ("image", "images", "member", "members"):
         assert demo.get(f"/v2/schemas/{name}").json()["name"] == name
-    assert demo.get("/v2/info/import").json()["import-methods"]["value"] == ["glance-direct"]
-    assert demo.get("/v2/info/stores").json()["stores"][0]["id"] == "file"
-    assert demo.get("/v2/tasks").status_code == 404
+    methods = demo.get("/v2/info/import").json()["import-methods"]["value"]
+    assert methods == ["glance-direct", "web-download", "copy-image", "glance-download"]
+    assert demo.get("/v2/info/stores").json()["stores"] == [
+        {"id": "file", "description": "Local files", "default": "true"}
+    ]
+    assert demo.get("/v2/info/stores/detail").status_code == 403
 
 
 def test_an_image_without_an_id_is_404(demo: httpx.Client) -> None:

@@ -201,6 +201,25 @@ class Fleet:
         body = {"resource_class": name} | inventory
         return admin.post(path, json=body, headers=headers)
 
+    def below(self, host: str, name: str, *traits: str, **amounts: int) -> str:
+        """The id of a new provider below a host's, with these traits and inventories."""
+        headers = {"OpenStack-API-Version": "placement 1.39"}
+        admin, path = self.cloud.admin, "/placement/resource_providers"
+        body = {"name": name, "parent_provider_uuid": host_id(host)}
+        id = str(admin.post(path, json=body, headers=headers).json()["uuid"])
+        for each in (one for one in amounts if one.startswith("CUSTOM_")):
+            admin.put(f"/placement/resource_classes/{each}", headers=headers)
+        stock = {each: {"total": total} for each, total in amounts.items()}
+        body = {"resource_provider_generation": 0, "inventories": stock}
+        answer = admin.put(f"{path}/{id}/inventories", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        for each in (one for one in traits if one.startswith("CUSTOM_")):
+            admin.put(f"/placement/traits/{each}", headers=headers)
+        body = {"resource_provider_generation": 1, "traits": list(traits)}
+        answer = admin.put(f"{path}/{id}/traits", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return id
+
     def traits(self, host: str, *names: str) -> None:
         """Give the provider of a host these traits besides its own, as an operator does."""
         headers = {"OpenStack-API-Version": "placement 1.39"}

@@ -110,6 +110,64 @@ def test_an_image_may_ask_for_dedicated_processors_unless_the_flavor_forbids_it(
     assert "the flavor's are shared" in refused.json()["badRequest"]["message"]
 
 
+_MIXED = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "^0"}
+
+
+def test_a_mixed_guest_has_some_dedicated_processors_and_shares_the_rest(fleet: Fleet) -> None:
+    fleet.host("a", cells=two_cells())
+    flavor = fleet.flavor("mixed", _MIXED, vcpus=3)
+
+    server_id = fleet.boot(flavor)
+
+    assert fleet.held(server_id) == {
+        host_id("a"): {"PCPU": 2, "VCPU": 1, "MEMORY_MB": 512, "DISK_GB": 1}
+    }
+    (one,) = spec_of(fleet, server_id)["cells"]
+    assert (one["pins"], one["shared"]) == ([[1, 1], [2, 2]], [0])
+
+
+def test_a_mixed_guest_finds_no_host_whose_dedicated_processors_are_gone(fleet: Fleet) -> None:
+    fleet.host("a", cells=two_cells())
+    flavor = fleet.flavor("mixed", _MIXED, vcpus=4)
+    for _ in range(2):
+        fleet.boot(flavor)
+
+    said = fleet.place(flavor)
+
+    assert "3 PCPU free left 0" in said
+
+
+@pytest.mark.parametrize(
+    ("specs", "said"),
+    [
+        ({"hw:cpu_policy": "mixed"}, "must say what is dedicated"),
+        (_MIXED | {"hw:cpu_dedicated_mask": "0-3"}, "at least one must be dedicated"),
+        (_MIXED | {"hw:cpu_dedicated_mask": "4"}, "at least one must be dedicated"),
+        (_MIXED | {"hw:cpu_dedicated_mask": "^0-3"}, "at least one must be dedicated"),
+        ({"hw:cpu_dedicated_mask": "1"}, "for hw:cpu_policy=mixed, not for none"),
+        (_MIXED | {"hw:cpu_policy": "dedicated"}, "for hw:cpu_policy=mixed, not for dedicated"),
+    ],
+)
+def test_a_mask_that_cannot_be_meant_is_refused(
+    fleet: Fleet, specs: dict[str, str], said: str
+) -> None:
+    fleet.host("a", cells=two_cells())
+
+    answer = fleet.ask(fleet.flavor("odd", specs, vcpus=4))
+
+    assert answer.status_code == 400
+    assert said in answer.json()["badRequest"]["message"]
+
+
+def test_an_image_cannot_have_all_of_a_mixed_flavors_processors_dedicated(fleet: Fleet) -> None:
+    flavor = fleet.flavor("mixed", _MIXED, vcpus=2)
+
+    refused = fleet.ask(flavor, imageRef=fleet.image(hw_cpu_policy="dedicated"))
+
+    assert refused.status_code == 400
+    assert "the flavor's are mixed" in refused.json()["badRequest"]["message"]
+
+
 def test_each_guest_cell_is_on_a_host_cell_of_its_own(fleet: Fleet) -> None:
     fleet.host("a", memory_mb=65536)
     fleet.host("b", cells=two_cells(dedicated=False))

@@ -15,7 +15,7 @@ from typing import Any
 import gabbits
 import httpx
 from asks import Ask, Asks
-from cloud import OPERATOR, Cloud
+from stock import OPERATOR, Stock
 
 FIXTURES = ("AllocationFixture", "GranularFixture", "NUMANetworkFixture")
 NEWEST = "1.39"
@@ -26,7 +26,7 @@ UNLIKE = ("request_id", "detail", "project_id")
 class Both:
     """Upstream's placement and the cloud's."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Stock) -> None:
         self.original = gabbits.Original()
         headers = {"x-auth-token": cloud.token(OPERATOR, "admin")}
         self.mine = httpx.Client(base_url=f"{cloud.base}/placement", headers=headers, timeout=60)
@@ -81,7 +81,7 @@ def leftover(theirs: httpx.Response) -> bool:
     return "expected 0 but got" in theirs.text or "expected 1 but got" in theirs.text
 
 
-def episode(cloud: Cloud, number: int) -> tuple[int, list[str]]:
+def episode(cloud: Stock, number: int) -> tuple[int, list[str]]:
     """How many answers were compared, and the first that differ."""
     fixture = getattr(gabbits.fixtures(cloud), FIXTURES[number % len(FIXTURES)])()
     fixture.start_fixture()
@@ -145,7 +145,7 @@ def told(number: int, ask: Ask, seen: Ask, theirs: httpx.Response, mine: httpx.R
 
 def main(base: str, password: str, episodes: str = "20", seed: str = "0") -> None:
     logging.disable()
-    cloud = Cloud(base, password)
+    cloud = Stock(base, password)
     count, failed = 0, []
     for number in range(int(seed), int(seed) + int(episodes)):
         more, differences = episode(cloud, number)

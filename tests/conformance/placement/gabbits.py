@@ -18,11 +18,11 @@ from typing import Any
 
 import httpx
 import yaml
-from cloud import OPERATOR, Cloud
 from gabbi import driver, httpclient
 from placement import deploy
 from placement.tests import functional
 from placement.tests.functional.fixtures import gabbits as upstream
+from stock import OPERATOR, Stock
 from tell import tell
 
 POLICIES = {"OpenPolicyFixture": "open", "LegacyRBACPolicyFixture": "legacy"}
@@ -48,7 +48,7 @@ class Original:
         return self.get(f"/resource_providers/{uuid}/{what}")
 
 
-def mirror(cloud: Cloud, projects: dict[str, str]) -> None:
+def mirror(cloud: Stock, projects: dict[str, str]) -> None:
     """Write into the cloud what the fixture put into upstream's placement."""
     here = Original()
     for one in here.get("/resource_classes")["resource_classes"]:
@@ -81,7 +81,7 @@ def mirror(cloud: Cloud, projects: dict[str, str]) -> None:
         _age(cloud, one["uuid"], one["generation"])
 
 
-def _age(cloud: Cloud, uuid: str, wanted: int) -> None:
+def _age(cloud: Stock, uuid: str, wanted: int) -> None:
     """Bring a provider to the generation that the tests expect of it."""
     path = f"/resource_providers/{uuid}"
     while (generation := cloud.get(path)["generation"]) < wanted:
@@ -100,7 +100,7 @@ def _parents_first(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             found.remove(one)
 
 
-def fixtures(cloud: Cloud) -> type:
+def fixtures(cloud: Stock) -> type:
     """Upstream's fixtures, each of which also fills and empties the cloud."""
 
     def of(kind: Any) -> Any:
@@ -127,7 +127,7 @@ def fixtures(cloud: Cloud) -> type:
     return type("Fixtures", (), kinds)
 
 
-def serve_at_root(cloud: Cloud) -> None:
+def serve_at_root(cloud: Stock) -> None:
     """Let the tests find people behind their fake tokens, and placement at the server's root."""
     plain = httpclient.Http.request
 
@@ -141,7 +141,7 @@ def serve_at_root(cloud: Cloud) -> None:
     httpclient.Http.request = request
 
 
-def _token(cloud: Cloud, headers: dict[str, str]) -> str:
+def _token(cloud: Stock, headers: dict[str, str]) -> str:
     roles = tuple(headers.pop("x-roles", "").split(","))
     project = headers.pop("x-project-id", "suite")
     if headers.pop("openstack-system-scope", ""):
@@ -160,7 +160,7 @@ def policy_of(file: Path) -> str:
 
 def main(base: str, password: str, policy: str, *only: str) -> None:
     logging.disable()  # upstream's fixtures print all of it
-    cloud = Cloud(base, password)
+    cloud = Stock(base, password)
     serve_at_root(cloud)
     with TemporaryDirectory() as chosen:
         for file in (Path(functional.__file__).parent / "gabbits").glob("*.yaml"):

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import fixtures
-from cloud import OPERATOR, Cloud
 from osc_placement.tests import functional
 from placement.tests.functional.fixtures import placement as upstream
+from stock import OPERATOR, Stock
 from tell import tell
 
 
-def real(cloud: Cloud) -> type:
+def real(cloud: Stock) -> type:
     """A fixture in the place of upstream's `PlacementFixture`."""
 
     class RealPlacement(fixtures.Fixture):
@@ -31,7 +31,7 @@ def real(cloud: Cloud) -> type:
 
 
 def main(base: str, password: str, *only: str) -> None:
-    upstream.PlacementFixture = real(Cloud(base, password))
+    upstream.PlacementFixture = real(Stock(base, password))
     folder = Path(functional.__file__).parent
     loader = unittest.TestLoader()
     tests: Any = (

@@ -8,28 +8,17 @@ packages. Prints what passed, failed and was skipped, and fails where a test fai
 does not name.
 """
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from pileus import settings
 from pileus.placement import SERVICE
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(HERE.parent))
 
-from tests.ports import free_port  # noqa: E402
+from simulated import Told, cloud, judge, told  # noqa: E402
 
+SUITES = ("gabbi", "osc", "tempest", "differ")
 # What the fixtures of the files want to be otherwise: everything open, or the rules before 2021.
 POLICIES: dict[str, dict[str, str]] = {
     "default": {},
@@ -38,83 +27,26 @@ POLICIES: dict[str, dict[str, str]] = {
 }
 
 
-def pileus(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "pileus.cli", *words], check=True, capture_output=True)
-
-
-@contextmanager
-def cloud(state: Path, policy: str) -> Iterator[tuple[str, str]]:
-    """A simulated cloud without a host, with this policy: its address and the admin's password."""
-    where = ["--state", str(state)]
-    up = ["up", *where, "--simulate", "--no-host", "--clouds-file", str(state / "clouds.yaml")]
-    if not settings.exists(state):
-        pileus(*up, "--port", str(free_port()))
-        pileus("down", *where)
-    rules = state / "policy.yaml"
-    rules.write_text(yaml.safe_dump(POLICIES[policy]))
-    settings.save(replace(settings.load(state), policy_file=rules))
-    pileus(*up)
-    try:
-        config = settings.load(state)
-        yield config.base_url, config.admin_password
-    finally:
-        pileus("down", *where)
-
-
-def told(python: Path, script: str, *words: str) -> dict[str, Any]:
-    """What a suite's last line says."""
-    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
-    command = [str(python), str(HERE / script), *words]
-    done = subprocess.run(command, env=os.environ | {"PATH": path}, capture_output=True, text=True)
-    try:
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        raise SystemExit(f"{script} broke:\n{done.stdout[-4000:]}{done.stderr[-4000:]}") from None
-    if found["failed"]:
-        log = Path(tempfile.gettempdir()) / f"{script}-{os.getpid()}.log"
-        log.write_text(done.stdout + done.stderr)
-        print(f"{script}: the whole of it is in {log}")
-    return found
-
-
-def ran(suite: str, python: Path, state: Path) -> dict[str, Any]:
+def ran(suite: str, python: Path, state: Path) -> Told:
     """The result of a whole suite."""
-    total: dict[str, Any] = {"passed": 0, "failed": [], "skipped": 0}
-    for policy in POLICIES if suite == "gabbi" else ["default"]:
+    total = Told()
+    for name, policy in POLICIES.items() if suite == "gabbi" else [("default", {})]:
         with cloud(state, policy) as at:
             if suite == "gabbi":
-                found = told(python, "gabbits.py", *at, policy)
-            elif suite in ("osc", "differ"):
-                found = told(python, f"{suite}.py", *at)
+                total += told(python, HERE / "gabbits.py", *at, name)
+            elif suite == "tempest":
+                where = str(state / "tempest")
+                total += told(python, HERE.parent / "tempests.py", *at, where, "(?i)placement")
             else:
-                found = told(python, "tempests.py", *at, str(state / "tempest"))
-        total = {key: total[key] + found[key] for key in total}
+                total += told(python, HERE / f"{suite}.py", *at)
     return total
 
 
 def main(python: str, *suites: str) -> None:
-    lines = (HERE / "known.txt").read_text().splitlines()
-    known = {line for line in lines if line and not line.startswith("#")}
-    news, failed = [], set()
-    for suite in suites or ("gabbi", "osc", "tempest", "differ"):
-        with tempfile.TemporaryDirectory() as folder:
-            # Not `resolve`: the interpreter of an environment is a link out of it.
-            found = ran(suite, Path(python).absolute(), Path(folder) / "state")
-        missed = found["failed"]
-        failed.update(missed)
-        news += [name for name in missed if name not in known]
-        print(
-            f"{suite}: {found['passed']} passed, {len(missed)} failed"
-            f" ({len([name for name in missed if name in known])} known),"
-            f" {found['skipped']} skipped",
-            flush=True,
-        )
-    for name in news:
-        print(f"not known to fail: {name}")
-    if not suites:
-        for name in sorted(known - failed):
-            print(f"passes by now, so known.txt need not name it: {name}")
-    sys.exit(bool(news))
+    # Not `resolve`: the interpreter of an environment is a link out of it.
+    at = Path(python).absolute()
+    chosen = suites or SUITES
+    judge(chosen, lambda suite, state: ran(suite, at, state), HERE / "known.txt", not suites)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,24 @@ _SP = {
         "relay_state_prefix": "ss:mem:",
     }
 }
+_CONFIG = {
+    "config": {
+        "identity": {"driver": "sql"},
+        "ldap": {
+            "url": "ldap://127.0.0.1:9",
+            "user_tree_dn": "ou=people,dc=x",
+            "password": "secret-1",
+            "use_tls": False,
+            "user_enabled_mask": 2,
+        },
+    }
+}
+_ASSERTION = {
+    "auth": {
+        "identity": {"methods": ["token"], "token": {"id": "$token"}},
+        "scope": {"service_provider": {"id": "$service_provider_id"}},
+    }
+}
 _FED = "/v3/OS-FEDERATION"
 
 BODIES: dict[Key, Any] = {
@@ -144,4 +162,17 @@ BODIES: dict[Key, Any] = {
     ("PATCH", f"{_FED}/mappings/{{mapping_id}}", ""): _MAPPING,
     ("PUT", f"{_FED}/service_providers/{{service_provider_id}}", ""): _SP,
     ("PATCH", f"{_FED}/service_providers/{{service_provider_id}}", ""): _SP,
+    ("PUT", "/v3/domains/{domain_id}/config", ""): _CONFIG,
+    ("PATCH", "/v3/domains/{domain_id}/config", ""): _CONFIG,
+    ("PATCH", "/v3/domains/{domain_id}/config/{group}", ""): _CONFIG,
+    ("PATCH", "/v3/domains/{domain_id}/config/{group}/{option}", ""): {
+        "config": {"url": "ldap://127.0.0.1:9"}
+    },
+    ("POST", "/v3/auth/OS-FEDERATION/saml2", ""): _ASSERTION,
+    ("POST", "/v3/auth/OS-FEDERATION/saml2/ecp", ""): _ASSERTION,
+    (
+        "POST",
+        "/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/saml2/acs",
+        "",
+    ): b"<S:Envelope xmlns:S='http://schemas.xmlsoap.org/soap/envelope/'/>",
 }

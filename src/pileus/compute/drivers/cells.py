@@ -64,9 +64,8 @@ def add_cells(
         one = {"id": str(number), "cpus": written(cell.cpus), "memory": str(cell.memory_mb << 10)}
         ET.SubElement(numa, "cell", one | {"unit": "KiB"})
         ET.SubElement(tune, "memnode", cellid=str(number), mode="strict", nodeset=str(cell.host))
+        pins |= dict.fromkeys(cell.cpus, written(cell.shared))
         pins |= {guest: str(host) for guest, host in cell.pins}
-        if not cell.pins:
-            pins |= dict.fromkeys(cell.cpus, written(cell.shared))
         if cell.page_kib > _USUAL:
             pages.append((cell.page_kib, number))
     everywhere = written({cpu for host in pins.values() for cpu in parse(host)})

@@ -15,6 +15,7 @@ from pileus.core.backend import Refused
 
 _OFF = {"csum": "off", "tso4": "off", "tso6": "off", "ecn": "off", "ufo": "off"}
 _UNWRITABLE = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PCI = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])")
 _SOCKET_PATH = 107  # what the kernel takes as the path of a unix socket
 
 
@@ -60,6 +61,8 @@ def domain_xml(spec: GuestSpec, mark: Mark, shape: Shape) -> str:
     _disks(devices, spec, shape, machine)
     for nic in spec.nics:
         devices.append(nic_element(nic, spec.properties, shape.userspace_datapath))
+    for address in spec.devices:
+        devices.append(device_element(address))
     _consoles(devices, shape.folder)
     model = _one_of(spec.properties, "hw_video_model", "vga")
     ET.SubElement(ET.SubElement(devices, "video"), "model", type=model)
@@ -88,6 +91,19 @@ def nic_element(nic: Nic, properties: Mapping[str, str], userspace: bool) -> ET.
     # Without the network card's own boot code the firmware is a good deal quicker.
     ET.SubElement(nic_xml, "rom", enabled="no")
     return nic_xml
+
+
+def device_element(address: str) -> ET.Element:
+    """A PCI device of the host's that is the guest's own. Raises Refused for no such address."""
+    found = _PCI.fullmatch(address)
+    if found is None:
+        raise Refused(f"{address!r} is no address of a PCI device.")
+    # libvirt takes the device from the host's own driver while the guest runs.
+    device = ET.Element("hostdev", mode="subsystem", type="pci", managed="yes")
+    parts = zip(("domain", "bus", "slot", "function"), found.groups(), strict=True)
+    where = {name: f"0x{part}" for name, part in parts}
+    ET.SubElement(ET.SubElement(device, "source"), "address", where)
+    return device
 
 
 def _cpu(domain: ET.Element, accelerator: str) -> ET.Element:

@@ -32,6 +32,7 @@ from pileus.compute.drivers.marked import (
 )
 from pileus.compute.drivers.overlay import Overlay, Overlays
 from pileus.compute.drivers.turns import Turns
+from pileus.compute.pci.spec import DeviceSpec
 from pileus.core.backend import Busy, Refused
 from pileus.host.processors import written
 
@@ -59,14 +60,15 @@ class LibvirtCompute:
         patience: float = PATIENCE,
         grace: float = GRACE,
         dedicated: Collection[int] = (),
+        specs: Collection[DeviceSpec] = (),
     ) -> None:
-        """dedicated: the host's processors of which a guest may have some to itself."""
+        """dedicated, specs: the host's processors and devices that a guest may have to itself."""
         self._connection = Connection(uri)
         self._overlays, self._images = Overlays(instances.absolute(), images), images
         self._accelerator, self._userspace = accelerator, userspace_datapath
         self._hostname = hostname
         self._patience, self._grace = patience, grace
-        self._dedicated = dedicated
+        self._dedicated, self._specs = dedicated, specs
         self._turns = Turns()
         self.live = Live(self._connection, self._overlays, self._turns, self._shape)
 
@@ -79,6 +81,7 @@ class LibvirtCompute:
                 self._accelerator,
                 self._overlays.size_gb(),
                 self._dedicated,
+                self._specs,
             )
 
     def ensure(self, spec: GuestSpec) -> Observation:

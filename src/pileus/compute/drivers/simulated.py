@@ -18,6 +18,7 @@ from pileus.compute.driver import (
     GoesOnHere,
     GuestSpec,
     HostCell,
+    HostDevice,
     HostFacts,
     ImageFiles,
     Landing,
@@ -61,6 +62,7 @@ class Guest:
     move: str = ""  # by which the disks came here
     handed: bool = False  # it goes on elsewhere: only a newer generation runs here again
     pins: tuple[int, ...] = ()  # the host's processors that it has to itself
+    devices: tuple[str, ...] = ()  # the host's devices that it has to itself
 
     def transcript(self) -> str:
         """What the guest would have written to its serial console since it was made."""
@@ -96,6 +98,7 @@ class SimulatedCompute:
         file: Path | None = None,
         delay: float = 0.0,
         cells: Sequence[HostCell] = (),
+        devices: Sequence[HostDevice] = (),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.delay = delay
@@ -110,6 +113,7 @@ class SimulatedCompute:
             disk_gb=disk_gb,
             cpu_model="simulated",
             cells=tuple(cells),
+            devices=tuple(devices),
         )
         self._images = images
         self._file = file
@@ -151,6 +155,7 @@ class SimulatedCompute:
             _obeyed(old, spec)
             pins = tuple(host for cell in spec.cells for _, host in cell.pins)
             self._check_pins(spec.id, pins)
+            self._check_devices(spec)
             disks, aside = _disks(old, spec)
             made = f"made on {self._facts.hostname}, build {spec.builds}"
             new = Guest(
@@ -170,6 +175,7 @@ class SimulatedCompute:
                 move=old.move if old is not None else "",
                 handed=_elsewhere(old, spec),
                 pins=pins,
+                devices=tuple(spec.devices),
             )
             if new != old:
                 self._keep(new)
@@ -181,6 +187,14 @@ class SimulatedCompute:
         gone = {pin for one in self._guests.values() if one.id != guest_id for pin in one.pins}
         if wrong := set(pins) - own or set(pins) & gone:
             raise Refused(f"Guest {guest_id} cannot have the processors {written(wrong)} here.")
+
+    def _check_devices(self, spec: GuestSpec) -> None:
+        """Raises Refused for devices that are not there, or that another guest has."""
+        own = {one.address for one in self._facts.devices}
+        others = [one for one in self._guests.values() if one.id != spec.id]
+        gone = {address for one in others for address in one.devices}
+        if wrong := set(spec.devices) - own or set(spec.devices) & gone:
+            raise Refused(f"Guest {spec.id} cannot have {', '.join(sorted(wrong))} here.")
 
     def remove(self, guest_id: str) -> None:
         """Forget the guest."""

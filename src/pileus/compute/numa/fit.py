@@ -67,16 +67,17 @@ def _on(
     page = _page(wanted.page, memory_mb, cell, others)
     if page is None:
         return None
-    if not wanted.dedicated:
+    pinned = [cpu for cpu in own if cpu in wanted.dedicated]
+    shared: tuple[int, ...] = ()
+    if len(pinned) < len(own):
         shared = tuple(sorted(set(cell.cpus) - set(cell.dedicated)))
-        if len(shared) < len(own):
+        if len(shared) < len(own) - len(pinned):
             return None
-        return GuestCell(own, memory_mb, cell.id, page, shared=shared)
-    found = _processors(wanted.threads, len(own), cell, others)
+    found = _processors(wanted.threads, len(pinned), cell, others)
     if found is None:
         return None
-    pins = tuple(zip(own, found, strict=True))
-    return GuestCell(own, memory_mb, cell.id, page, pins=pins)
+    pins = tuple(zip(pinned, found, strict=True))
+    return GuestCell(own, memory_mb, cell.id, page, pins=pins, shared=shared)
 
 
 def _processors(

@@ -23,7 +23,7 @@ class Wanted:
     """A guest's cells, each (its processors, MB), and what it asks of their places."""
 
     cells: tuple[tuple[tuple[int, ...], int], ...]
-    dedicated: bool
+    dedicated: frozenset[int]  # the guest's processors that have one of the host's to themselves
     threads: str  # "prefer", "isolate" or "require"
     page: str | int  # "": the usual; "small", "large", "any", or KiB
 
@@ -35,10 +35,10 @@ def wanted(flavor: Mapping[str, Any], image: Mapping[str, str]) -> Wanted | None
     """
     specs: Mapping[str, str] = flavor.get("extra_specs", {})
     policy, own = specs.get("hw:cpu_policy"), image.get("hw_cpu_policy")
-    if policy not in (None, "shared", "dedicated"):
-        raise _wrong(f"hw:cpu_policy is {policy[:40]!r} and must be shared or dedicated")
-    if policy == "shared" and own == "dedicated":
-        raise _wrong("the image asks for dedicated processors, and the flavor's are shared")
+    if policy not in (None, "shared", "dedicated", "mixed"):
+        raise _wrong(f"hw:cpu_policy is {policy[:40]!r} and must be shared, dedicated or mixed")
+    if policy in ("shared", "mixed") and own in ("dedicated", "mixed") and own != policy:
+        raise _wrong(f"the image asks for {own} processors, and the flavor's are {policy}")
     pinned = dedicated(flavor, image)
     threads = _agreed(specs, image, "cpu_thread_policy")
     if threads and not pinned:

@@ -46,6 +46,7 @@ class Scene:
     def __init__(self, tx: Tx, settings: Settings, wish: Wish) -> None:
         self.tx, self.settings, self._wish = tx, settings, wish
         self.everywhere = False  # whether all hosts are asked, rather than a few
+        self.staying = False  # whether the server is on the host, and is to be something else there
         self._everyones: dict[str, list[GuestCell]] | None = None
         self._hosts: dict[str, list[str]] = {}  # of each aggregate whose hosts were asked for
 
@@ -137,8 +138,13 @@ class Scene:
         return taken(self.tx, own, host.id).get(host.id, [])
 
     def with_trait(self, name: str) -> frozenset[str]:
-        """The ids of the hosts that have this trait."""
+        """The ids of the providers that have this trait, hosts and what is below them."""
         return placement.with_trait(self.tx, name)
+
+    @cached_property
+    def held(self) -> frozenset[str]:
+        """The ids of the providers of which the server has something."""
+        return frozenset(placement.holdings(self.tx, self._wish.server_id))
 
 
 def number(text: str) -> float | None:

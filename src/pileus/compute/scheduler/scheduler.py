@@ -18,6 +18,7 @@ from ..server import Server
 from .filters import checks
 from .filters.group import HARD
 from .funnel import Funnel, NoValidHost
+from .phrase import phrase
 from .scene import Scene
 from .settings import Settings
 from .weighers import chosen, memory_alone, ranked
@@ -51,7 +52,11 @@ class Scheduler:
         if not memory_alone(scene):
             return None
         asked = list(checks(wish, scene))
-        for id in islice(self._index.fitting(tx, wish.resources, "MEMORY_MB"), _LOOKS):
+        if wish.request is None:
+            able = self._index.fitting(tx, wish.resources, "MEMORY_MB")
+        else:
+            able = self._index.fitting_trees(tx, wish.request, "MEMORY_MB")
+        for id in islice(able, _LOOKS):
             host = tx.get(ComputeHost, id)
             if host is None or not all(keep(host) for _, keep in asked):
                 continue
@@ -66,7 +71,7 @@ class Scheduler:
         return None
 
     def _best(self, tx: Tx, scene: Scene, wish: Wish) -> ComputeHost:
-        hosts, free, funnel = _fitting(tx, scene, wish)
+        hosts, free, funnel = self._fitting(tx, scene, wish)
         if not hosts:
             raise NoValidHost(funnel)
         return chosen(scene, ranked(scene, free, hosts))
@@ -78,7 +83,7 @@ class Scheduler:
 
         Raises BadRequest for a wish that cannot be read.
         """
-        return _fitting(tx, Scene(tx, self.settings, wish), wish)
+        return self._fitting(tx, Scene(tx, self.settings, wish), wish)
 
     def check(self, tx: Tx, host: ComputeHost, wish: Wish) -> None:
         """See that a server can stay on its host with the flavor and image of this wish.
@@ -86,10 +91,34 @@ class Scheduler:
         Room is not asked for: it is claimed. Raises NoValidHost.
         """
         steps = []
-        for text, keep in checks(wish, Scene(tx, self.settings, wish), staying=True):
+        scene = Scene(tx, self.settings, wish)
+        scene.staying = True
+        for text, keep in checks(wish, scene):
             steps.append((text, int(keep(host))))
             if not steps[-1][1]:
                 raise NoValidHost(Funnel(1, steps))
+
+    def _fitting(
+        self, tx: Tx, scene: Scene, wish: Wish
+    ) -> tuple[list[ComputeHost], dict[str, Mapping[str, int]], Funnel]:
+        scene.everywhere = True
+        free: dict[str, Mapping[str, int]]
+        if wish.request is None:
+            candidates, found = placement.candidates(tx, wish.resources, limit=_EVERY)
+            (_, total), *steps = found.steps
+            free = {one.provider_id: one.free for one in candidates}
+        else:
+            total, narrowed = self._index.narrowed(tx, wish.request)
+            said = {phrase(wish, one.slot): len(one.left) for one in narrowed}
+            steps = list(said.items())
+            free = {id: {} for id in narrowed[-1].left}
+        hosts = [host for host in tx.all(ComputeHost) if host.id in free] if free else []
+        for text, keep in checks(wish, scene):
+            if not hosts:
+                break
+            hosts = [host for host in hosts if keep(host)]
+            steps.append((text, len(hosts)))
+        return hosts, free, Funnel(total, steps)
 
 
 def claim(tx: Tx, server: Server, host: ComputeHost, wish: Wish) -> None:
@@ -99,8 +128,12 @@ def claim(tx: Tx, server: Server, host: ComputeHost, wish: Wish) -> None:
         raise placement.NoCapacity(f"The NUMA cells of host {host.host} have no room for it.")
     if asked is None and wish.server_id:
         unpin(tx, server.id, host.id)  # what it had there with another flavor
-    who = (server.project_id, server.user_id)
-    placement.claim(tx, server.id, *who, host.id, wish.resources)
+    shares: Mapping[str, Mapping[str, int]] | None = {host.id: wish.resources}
+    if wish.request is not None:
+        shares = placement.way(tx, host.id, wish.request)
+    if shares is None:
+        raise placement.NoCapacity(f"The providers of host {host.host} cannot give all of it.")
+    placement.claim_tree(tx, server.id, server.project_id, server.user_id, host.id, shares)
 
 
 def _in_turn(tx: Tx, scene: Scene) -> None:
@@ -112,19 +145,3 @@ def _in_turn(tx: Tx, scene: Scene) -> None:
     if group is not None and group.policy in HARD:
         tx.line("server_group", group.id)
         tx.set(ServerGroup, ServerGroup.id == group.id, policy=group.policy)
-
-
-def _fitting(
-    tx: Tx, scene: Scene, wish: Wish
-) -> tuple[list[ComputeHost], dict[str, Mapping[str, int]], Funnel]:
-    scene.everywhere = True
-    candidates, found = placement.candidates(tx, wish.resources, limit=_EVERY)
-    steps = list(found.steps[1:])
-    free = {one.provider_id: one.free for one in candidates}
-    hosts = [host for host in tx.all(ComputeHost) if host.id in free] if free else []
-    for text, keep in checks(wish, scene):
-        if not hosts:
-            break
-        hosts = [host for host in hosts if keep(host)]
-        steps.append((text, len(hosts)))
-    return hosts, free, Funnel(found.steps[0][1], steps)

@@ -8,6 +8,9 @@ from typing import Any
 
 import yaml
 
+from ..pci.alias import Alias
+from ..pci.alias import read as read_aliases
+
 # Those that ask nothing of a host unless a flavor, an image, a hint or an aggregate does.
 USUAL = (
     "ComputeCapabilitiesFilter",
@@ -25,9 +28,9 @@ USUAL = (
     "ServerGroupAntiAffinityFilter",
     "NUMATopologyFilter",
 )
-# A host's state, its zone, its room and its traits are always asked for: these names, as classic
-# settings have them, change nothing.
-ALWAYS = ("ComputeFilter", "AvailabilityZoneFilter", "AllHostsFilter")
+# A host's state, its zone, its room, its devices and its traits are always asked for: these names,
+# as classic settings have them, change nothing.
+ALWAYS = ("ComputeFilter", "AvailabilityZoneFilter", "AllHostsFilter", "PciPassthroughFilter")
 OPTIONAL = ("NumInstancesFilter", "IoOpsFilter", "JsonFilter")
 
 
@@ -59,6 +62,7 @@ class Settings:
     enable_isolated_aggregate_filtering: bool = True
     aggregate_image_properties_isolation_namespace: str = ""
     aggregate_image_properties_isolation_separator: str = "."
+    pci_alias: tuple[Alias, ...] = ()
 
 
 def read(path: Path | None) -> Settings:
@@ -83,7 +87,10 @@ def _checked(path: Path, found: Mapping[str, Any]) -> Settings:
             raise BadSettings(
                 f"{path}: {name!r} is no setting of the scheduler; these are: {names}"
             )
-        values[name] = _value(f"{path}: {name}", value, known[name])
+        where = f"{path}: {name}"
+        values[name] = (
+            _aliases(where, value) if name == "pci_alias" else _value(where, value, known[name])
+        )
     filters = values.get("enabled_filters", ())
     for name in filters:
         if name not in (*USUAL, *ALWAYS, *OPTIONAL):
@@ -93,6 +100,13 @@ def _checked(path: Path, found: Mapping[str, Any]) -> Settings:
         if values.get(name, 1) < 1:
             raise BadSettings(f"{path}: {name} must be 1 or more, not {values[name]}.")
     return Settings(**values)
+
+
+def _aliases(where: str, value: Any) -> tuple[Alias, ...]:
+    try:
+        return read_aliases(value)
+    except ValueError as wrong:
+        raise BadSettings(f"{where}: {wrong}.") from None
 
 
 def _value(where: str, value: Any, usual: Any) -> Any:

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
-from ..demand import needs, traits
+from ... import placement
+from ..demand import beyond, groups, isolated, needs, traits
 from ..server import Server
 
 
@@ -34,6 +36,27 @@ class Wish:
         """The flavor's extra specs."""
         found: Mapping[str, str] = self.flavor.get("extra_specs", {})
         return found
+
+    @cached_property
+    def request(self) -> placement.Request | None:
+        """What is asked of all of a host's providers; None where its own has to give everything."""
+        if not beyond(self.flavor, self.image):
+            return None
+        each = tuple(frozenset({name}) for name in sorted(self.required))
+        own = {"": placement.Group(dict(self.resources), each, self.forbidden)}
+        root = (self.required, self.forbidden)
+        if self.resources:
+            root = (frozenset(), frozenset())
+        else:
+            own = {}  # nobody gives anything by which the traits could be had
+        every = own | groups(self.flavor)
+        return placement.Request(every, isolated(self.flavor), *root, alone=True)
+
+    @property
+    def every_trait(self) -> frozenset[str]:
+        """Traits that something of the host has."""
+        each = [options for group in groups(self.flavor).values() for options in group.required]
+        return self.required.union(*each)
 
     @property
     def required(self) -> frozenset[str]:

@@ -52,12 +52,9 @@ _STAYING = (
 )
 
 
-def checks(wish: Wish, scene: Scene, staying: bool = False) -> Iterator[Check]:
-    """All that is asked of a host for this wish. Raises BadRequest for a hint that is none.
-
-    staying: the server is on that host, and all that has changed is its flavor or its image.
-    """
+def checks(wish: Wish, scene: Scene) -> Iterator[Check]:
+    """All that is asked of a host for this wish. Raises BadRequest for a hint that is none."""
     enabled = scene.settings.enabled_filters
     for each in (*_ALWAYS, *(one for name, one in _BY_NAME.items() if name in enabled)):
-        if not staying or each in _STAYING:
+        if not scene.staying or each in _STAYING:
             yield from each(wish, scene)

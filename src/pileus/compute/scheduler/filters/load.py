@@ -1,45 +1,43 @@
 """How many servers a host may have, and how many may be made, moved or copied there at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from ..scene import Scene
 from ..wish import Wish
-from .check import Check
+from .check import Check, Filter
 
 
-def servers(_wish: Wish, scene: Scene) -> Iterator[Check]:
-    """NumInstancesFilter: max_instances_per_host, unless an aggregate of the host's says more."""
-    most, own = scene.settings.max_instances_per_host, scene.smallest("max_instances_per_host")
-    yield (
-        f"fewer than {most} servers",
-        lambda host: host.host in own or scene.servers_on.get(host.host, 0) < most,
-    )
+def _fewer(
+    what: str, setting: str, counted: Callable[[Scene], Mapping[str, int]]
+) -> tuple[Filter, Filter]:
+    """Two filters: fewer than the setting, unless an aggregate of the host's says another number.
 
+    And fewer than the smallest that the host's aggregates say under the setting's name.
+    """
 
-def servers_by_aggregate(_wish: Wish, scene: Scene) -> Iterator[Check]:
-    """AggregateNumInstancesFilter: the smallest of what the host's aggregates say."""
-    own = scene.smallest("max_instances_per_host")
-    if own:
+    def everywhere(_wish: Wish, scene: Scene) -> Iterator[Check]:
+        most, own = getattr(scene.settings, setting), scene.smallest(setting)
         yield (
-            "fewer servers than its aggregates' max_instances_per_host",
-            lambda host: scene.servers_on.get(host.host, 0) < own.get(host.host, float("inf")),
+            f"fewer than {most} {what}",
+            lambda host: host.host in own or counted(scene).get(host.host, 0) < most,
         )
 
+    def by_aggregate(_wish: Wish, scene: Scene) -> Iterator[Check]:
+        own = scene.smallest(setting)
+        if own:
+            yield (
+                f"fewer {what} than its aggregates' {setting}",
+                lambda host: counted(scene).get(host.host, 0) < own.get(host.host, float("inf")),
+            )
 
-def operations(_wish: Wish, scene: Scene) -> Iterator[Check]:
-    """IoOpsFilter: max_io_ops_per_host, unless an aggregate of the host's says more."""
-    most, own = scene.settings.max_io_ops_per_host, scene.smallest("max_io_ops_per_host")
-    yield (
-        f"fewer than {most} servers being made, moved or copied",
-        lambda host: host.host in own or scene.busy_on.get(host.host, 0) < most,
-    )
+    return everywhere, by_aggregate
 
 
-def operations_by_aggregate(_wish: Wish, scene: Scene) -> Iterator[Check]:
-    """AggregateIoOpsFilter: the smallest of what the host's aggregates say."""
-    own = scene.smallest("max_io_ops_per_host")
-    if own:
-        yield (
-            "less busy than its aggregates' max_io_ops_per_host",
-            lambda host: scene.busy_on.get(host.host, 0) < own.get(host.host, float("inf")),
-        )
+# NumInstancesFilter, AggregateNumInstancesFilter.
+servers, servers_by_aggregate = _fewer(
+    "servers", "max_instances_per_host", lambda scene: scene.servers_on
+)
+# IoOpsFilter, AggregateIoOpsFilter.
+operations, operations_by_aggregate = _fewer(
+    "servers being made, moved or copied", "max_io_ops_per_host", lambda scene: scene.busy_on
+)

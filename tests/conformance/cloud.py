@@ -1,13 +1,11 @@
-"""A running cloud's placement as other people's suites need it: people of any role, and empty."""
+"""A running cloud as other people's suites need it: with people of any role."""
 
 from functools import cache
 from typing import Any
 
 import httpx
 
-NEWEST = "1.39"
 DEFAULT = {"id": "default"}
-OPERATOR = ("admin", "service")
 
 
 class Cloud:
@@ -22,40 +20,17 @@ class Cloud:
         self.token = cache(self._token)
         self.project = cache(self._project)
 
-    def placement(
-        self, method: str, path: str, body: Any = None, version: str = NEWEST
-    ) -> httpx.Response:
-        """Call placement as an operator. Raises for an error."""
-        headers = {"OpenStack-API-Version": f"placement {version}"}
-        headers["X-Auth-Token"] = self.token(OPERATOR, "admin")
-        return self._call(method, f"/placement{path}", body, headers)
-
-    def get(self, path: str) -> Any:
-        """What placement answers to a GET."""
-        return self.placement("GET", path).json()
-
     def list(self, path: str) -> list[dict[str, Any]]:
         """What the admin sees in a list of any service."""
-        found = self._call("GET", path, None, {"X-Auth-Token": self._root}).json()
+        found = self.call("GET", path, None, {"X-Auth-Token": self._root}).json()
         return next(value for value in found.values() if isinstance(value, list))
 
-    def empty(self) -> None:
-        """Take all allocations, providers, custom traits and custom classes out of placement."""
-        found = self.get("/resource_providers")["resource_providers"]
-        for one in found:
-            here = f"/resource_providers/{one['uuid']}/allocations"
-            for consumer in self.get(here)["allocations"]:
-                self.placement("DELETE", f"/allocations/{consumer}")
-        while found:
-            parents = {one["parent_provider_uuid"] for one in found}
-            for one in [one for one in found if one["uuid"] not in parents]:
-                self.placement("DELETE", f"/resource_providers/{one['uuid']}")
-                found.remove(one)
-        for name in self.get("/traits?name=startswith:CUSTOM_")["traits"]:
-            self.placement("DELETE", f"/traits/{name}")
-        for one in self.get("/resource_classes")["resource_classes"]:
-            if one["name"].startswith("CUSTOM_"):
-                self.placement("DELETE", f"/resource_classes/{one['name']}")
+    def call(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
+        """Call any service. Raises for an error."""
+        answer = self._http.request(method, path, json=body, headers=headers)
+        if answer.is_error:
+            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer
 
     def _token(self, roles: tuple[str, ...], project: str = "") -> str:
         """A token of somebody with exactly these roles in the project, or in the system."""
@@ -81,13 +56,7 @@ class Cloud:
         return str(made["id"])
 
     def _identity(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        return self._call(method, f"/identity/v3{path}", body, {"X-Auth-Token": self._root})
-
-    def _call(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
-        answer = self._http.request(method, path, json=body, headers=headers)
-        if answer.is_error:
-            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
-        return answer
+        return self.call(method, f"/identity/v3{path}", body, {"X-Auth-Token": self._root})
 
     def _login(self, name: str, password: str, scope: dict[str, Any]) -> str:
         user = {"name": name, "domain": DEFAULT, "password": password}

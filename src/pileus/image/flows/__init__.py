@@ -1,0 +1,1 @@
+"""What happens to an image after its call is answered: imports."""

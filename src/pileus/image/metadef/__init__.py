@@ -1,0 +1,1 @@
+"""Definitions of metadata: what keys of images, flavors and volumes mean, and their values."""

@@ -55,11 +55,11 @@ def test_the_defaults_are_told(cloud: Cloud) -> None:
         ({}, 400),
         ({"ldap": []}, 400),
         ({"ldap": {"query_scope": "all"}}, 400),
-        ({"ldap": {"url": "http://x"}}, 400),
+        ({"ldap": {"url": ""}}, 400),
         ({"ldap": {"use_tls": True, "url": "ldaps://x"}}, 400),
-        ({"identity": {"driver": "odd"}}, 400),
+        ({"identity": {"driver": 1}}, 400),
         ({"ldap": {"strange": 1}}, 403),
-        ({"identity": {"list_limit": 1}}, 403),
+        ({"identity": {"strange": 1}}, 403),
         ({"token": {"x": 1}}, 403),
     ],
     ids=str,
@@ -68,7 +68,7 @@ def test_what_cannot_be_is_refused(cloud: Cloud, config: Any, status: int) -> No
     path = f"{V3}/domains/default/config"
 
     assert cloud.admin.put(path, json={"config": config}).status_code == status
-    assert cloud.admin.get(path).json() == {"config": {}}
+    assert cloud.admin.get(path).status_code == 404
 
 
 def test_a_change_stays_within_its_url(cloud: Cloud) -> None:

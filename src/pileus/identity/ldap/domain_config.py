@@ -5,7 +5,7 @@ from typing import Any
 
 from ...core.db import Tx
 from ...core.errors import Forbidden, NotFound
-from ...core.types import Enum, Where
+from ...core.types import Int, Text, Type, Where
 from ...wire.context import Context, Response
 from ...wire.route import Route
 from .. import noun
@@ -13,7 +13,9 @@ from ..rows import Domain
 from . import config, options
 from .rows import DomainOption
 
-_DRIVER = Enum("ldap", "sql")
+# `list_limit` is kept and shown as upstream does; lists here are never cut short.
+_IDENTITY: dict[str, Type[Any]] = {"driver": Text(255, 1), "list_limit": Int(0, 10**9)}
+_USUAL = {"driver": "sql", "list_limit": None}
 _GROUPS = ("identity", "ldap")
 _ONE = "/v3/domains/{domain_id}/config"
 _DEFAULT = "/v3/domains/config"
@@ -38,7 +40,7 @@ def _place(ctx: Context) -> tuple[str, str]:
 
 
 def _check(group: str, name: str) -> None:
-    if group == "identity" and name != "driver":
+    if group == "identity" and name not in _IDENTITY:
         raise Forbidden(f"The option {name[:64]!r} of the group identity is not supported.")
     if group == "ldap" and name not in options.NAMES:
         raise Forbidden(f"The option {name[:64]!r} of the group ldap is not supported.")
@@ -47,7 +49,7 @@ def _check(group: str, name: str) -> None:
 def _parse(group: str, name: str, value: object, where: Where) -> Any:
     _check(group, name)
     if group == "identity":
-        return _DRIVER.parse(value, where)
+        return _IDENTITY[name].parse(value, where)
     return options.parse(name, value, where)
 
 
@@ -103,7 +105,8 @@ def _answer(stored: dict[str, dict[str, Any]], group: str, option: str) -> Respo
 
 def _get(ctx: Context) -> Response:
     domain_id = _domain(ctx, "get_domain_config")
-    found = _answer(config.of_domain(ctx.tx, domain_id), *_place(ctx))
+    stored = config.of_domain(ctx.tx, domain_id)
+    found = _answer(stored, *_place(ctx)) if stored else None
     if found is None:
         raise NotFound("The domain's configuration does not say this.")
     return found
@@ -144,7 +147,7 @@ def _delete(ctx: Context) -> None:
 def _default(ctx: Context) -> Response:
     ctx.require("identity:get_domain_config_default")
     known = asdict(options.DEFAULTS) | {"user_additional_attribute_mapping": []}
-    found = _answer({"identity": {"driver": "sql"}, "ldap": known}, *_place(ctx))
+    found = _answer({"identity": _USUAL, "ldap": known}, *_place(ctx))
     if found is None:
         raise NotFound("A secret option has no default.")
     return found

@@ -66,7 +66,7 @@ class Options:
 
 
 _TYPES: dict[str, Type[Any]] = {
-    "url": Text(1024, 1, r"(ldap|ldaps|ldapi)://\S*"),
+    "url": Text(1024, 1),
     "query_scope": Enum("one", "sub"),
     "tls_req_cert": Enum("demand", "never", "allow"),
     "page_size": _Number,

@@ -58,7 +58,7 @@ def _verified(token: str, algorithm: str, keys: Collection[Mapping[str, Any]]) -
         try:
             public = jwt.PyJWK(dict(key), algorithm)
             return jwt.decode(token, public, algorithms=[algorithm], options=_OPTIONS)
-        except (jwt.PyJWTError, ValueError, TypeError):
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError):
             continue
     return None
 

@@ -31,6 +31,9 @@ def log_in(ctx: Context) -> Response:
 def _log_in(ctx: Context) -> Response:
     tokens = ctx.parts[Tokens]
     wanted = auth_body.read(ctx.body)
+    for name in wanted.methods:
+        if (reads := METHODS[name].reads) is not None:
+            wanted.given[name] = reads(ctx)
 
     def prove(tx: Tx) -> list[Proof]:
         return [METHODS[m].prove(tx, tokens, wanted.given[m]) for m in wanted.methods]

@@ -8,6 +8,7 @@ from .federation import shadow
 from .federation.rows import ExpiringMember
 from .ldap import domain_config, read_only
 from .limit import Limit
+from .oauth1 import AccessToken, RequestToken
 from .registered_limit import RegisteredLimit
 from .rows import (
     ApplicationCredential,
@@ -37,6 +38,8 @@ def of_user(tx: Tx, user: User) -> None:
     tx.remove_where(Credential, user_id=user.id)
     shadow.forget(tx, user.id)
     read_only.forget(tx, user.id)
+    tx.remove_where(RequestToken, user_id=user.id)
+    tx.remove_where(AccessToken, authorizing_user_id=user.id)
     lent = sa.or_(Trust.trustor_user_id == user.id, Trust.trustee_user_id == user.id)
     drop_trusts(tx, tx.all(Trust, lent))
 
@@ -46,6 +49,8 @@ def of_project(tx: Tx, project: Project) -> None:
     tx.remove_where(Assignment, target_id=project.id)
     tx.remove_where(ApplicationCredential, project_id=project.id)
     tx.remove_where(Credential, project_id=project.id)
+    tx.remove_where(RequestToken, project_id=project.id)
+    tx.remove_where(AccessToken, project_id=project.id)
     drop_trusts(tx, tx.all(Trust, project_id=project.id))
     tx.remove_where(Limit, holder=project.id)
     tx.remove_where(ProjectTag, project_id=project.id)

@@ -25,6 +25,7 @@ from ..core.resource import Resource, attr
 from ..core.types import Int, Text, When
 
 _ROW = 1
+KEPT_LONGER = timedelta(hours=1)  # a revocation than a token
 log = logging.getLogger(__name__)
 
 
@@ -71,7 +72,7 @@ def revoke(tx: Tx, hours: float, *subjects: str) -> None:
     hours: how long a token lives; afterwards the revocation is not needed any more.
     """
     revision = bump(tx)
-    until = tx.now + timedelta(hours=hours + 1)
+    until = tx.now + timedelta(hours=hours) + KEPT_LONGER
     for subject in subjects:
         if not tx.set(Revocation, Revocation.subject == subject, revision=revision, until=until):
             tx.add(Revocation(subject=subject, revision=revision, until=until))

@@ -130,6 +130,77 @@ _ASSERTION = {
 }
 _FED = "/v3/OS-FEDERATION"
 
+_SECRET = {
+    "credential": {
+        "user_id": "$user_id",
+        "project_id": "$project_id",
+        "type": "ec2",
+        "blob": '{"access": "a", "secret": "s"}',
+    }
+}
+_SIGNED = {
+    "credentials": {
+        "access": "$access_key",
+        "signature": "x",
+        "token": "R0VUCg==",
+        "host": "127.0.0.1:8773",
+        "verb": "GET",
+        "path": "/",
+        "params": {
+            "SignatureVersion": "2",
+            "Timestamp": "2030-01-01T00:00:00Z",
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Date": "20300101T000000Z",
+            "X-Amz-Credential": "a/20300101/r/s3/aws4_request",
+            "X-Amz-SignedHeaders": "host",
+        },
+        "headers": {"Authorization": "AWS4-HMAC-SHA256 Credential=a", "Host": "h"},
+        "body_hash": "x",
+    }
+}
+_REGISTERED = {
+    "service_id": "$service_id",
+    "region_id": "$region_id",
+    "resource_name": "$new",
+    "default_limit": 5,
+    "description": "d",
+}
+_LIMIT = {
+    "service_id": "$service_id",
+    "region_id": None,
+    "resource_name": "widgets",
+    "resource_limit": 5,
+    "project_id": "$project_id",
+    "domain_id": None,
+    "description": "d",
+}
+_POLICY = {"policy": {"type": "text/plain", "blob": "b"}}
+_ENDPOINT_GROUP = {
+    "endpoint_group": {
+        "name": "$new",
+        "description": "d",
+        "filters": {
+            "service_id": "$service_id",
+            "region_id": "$region_id",
+            "interface": "public",
+        },
+    }
+}
+_TRUST = {
+    "trust": {
+        "trustor_user_id": "$user_id",
+        "trustee_user_id": "$user_id",
+        "project_id": "$project_id",
+        "impersonation": False,
+        "remaining_uses": 1,
+        "expires_at": "2099-01-01T00:00:00.000000Z",
+        "allow_redelegation": False,
+        "redelegation_count": 0,
+        "roles": [{"name": "member"}, {"id": "$role_id"}],
+    }
+}
+_CONSUMER = {"consumer": {"description": "d", "colour": "blue"}}
+
 BODIES: dict[Key, Any] = {
     ("POST", "/v3/auth/tokens", ""): _LOGIN,
     ("POST", "/v3/domains", ""): _DOMAIN,
@@ -147,6 +218,23 @@ BODIES: dict[Key, Any] = {
     ("POST", "/v3/roles", ""): _ROLE,
     ("PATCH", "/v3/roles/{role_id}", ""): without(_ROLE, "domain_id"),
     ("POST", "/v3/users/{user_id}/application_credentials", ""): _CREDENTIAL,
+    ("POST", "/v3/credentials", ""): _SECRET,
+    ("PATCH", "/v3/credentials/{credential_id}", ""): _SECRET,
+    ("POST", "/v3/users/{user_id}/credentials/OS-EC2", ""): {"tenant_id": "$project_id"},
+    ("POST", "/v3/ec2tokens", ""): _SIGNED,
+    ("POST", "/v3/s3tokens", ""): _SIGNED,
+    ("POST", "/v3/registered_limits", ""): {"registered_limits": [_REGISTERED]},
+    ("PATCH", "/v3/registered_limits/{registered_limit_id}", ""): {"registered_limit": _REGISTERED},
+    ("POST", "/v3/limits", ""): {"limits": [_LIMIT]},
+    ("PATCH", "/v3/limits/{limit_id}", ""): {"limit": {"resource_limit": 5, "description": "d"}},
+    ("POST", "/v3/policies", ""): _POLICY,
+    ("PATCH", "/v3/policies/{policy_id}", ""): _POLICY,
+    ("POST", "/v3/OS-EP-FILTER/endpoint_groups", ""): _ENDPOINT_GROUP,
+    ("PATCH", "/v3/OS-EP-FILTER/endpoint_groups/{endpoint_group_id}", ""): _ENDPOINT_GROUP,
+    ("POST", "/v3/OS-TRUST/trusts", ""): _TRUST,
+    ("POST", "/v3/OS-OAUTH1/consumers", ""): _CONSUMER,
+    ("PATCH", "/v3/OS-OAUTH1/consumers/{consumer_id}", ""): _CONSUMER,
+    ("PUT", "/v3/OS-OAUTH1/authorize/{request_token_id}", ""): {"roles": [{"name": "member"}]},
     ("POST", "/v3/services", ""): _SERVICE,
     ("PATCH", "/v3/services/{service_id}", ""): _SERVICE,
     ("POST", "/v3/regions", ""): _REGION,

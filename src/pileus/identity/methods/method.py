@@ -7,6 +7,7 @@ from typing import Any
 
 from ...core.db import Tx
 from ...core.types import Object
+from ...wire.context import Context
 from ..payload import FREE, Payload, Scope, Ties
 from ..tokens import Tokens
 
@@ -33,10 +34,12 @@ class Method:
 
     form: its object in `auth.identity`. check: raises BadRequest for what the form cannot say.
     prove: looks up, in a transaction that reads, who it says it is; it is asked twice, before the
-    secret is hashed and when the token is issued.
+    secret is hashed and when the token is issued. reads: what it takes of the request in the place
+    of its object, where that is signed as a whole.
     """
 
     name: str
     form: Object
     prove: Callable[[Tx, Tokens, Mapping[str, Any]], Proof]
     check: Callable[[Mapping[str, Any]], None] = lambda given: None
+    reads: Callable[[Context], dict[str, Any]] | None = None

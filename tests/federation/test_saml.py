@@ -347,3 +347,21 @@ def test_the_metadata_names_the_consumer_and_the_key(cloud: Cloud) -> None:
     assert found.get("entityID") == f"{cloud.base}{FED}/saml2/idp"
     assert f'Location="{cloud.base}{ACS}"' in answer.text
     assert answer.text.count("X509Certificate>") == 4
+
+
+@pytest.mark.parametrize(
+    "path", ["/Shibboleth.sso/SAML2/ECP", f"{V3}/auth/OS-FEDERATION/saml2/acs"]
+)
+def test_other_clouds_may_bring_their_users_to_one_place_for_all(cloud: Cloud, path: str) -> None:
+    to = cloud.base + path
+
+    def sent(issuer: str, recipient: str = to) -> httpx.Response:
+        made = response(SIGNER.sign(assertion(recipient, key())), recipient)
+        name = etree.Element(f"{{{NS['saml']}}}Issuer")
+        name.text = issuer
+        made.insert(0, name)
+        return httpx.post(to, content=enveloped(made), headers=PAOS, timeout=60)
+
+    assert fetch(cloud, sent("urn:idp")).status_code == 201
+    assert sent("urn:unknown").status_code == 401
+    assert sent("urn:idp", "https://other.example.com/Shibboleth.sso/SAML2/ECP").status_code == 401

@@ -33,6 +33,7 @@ from . import (
 )
 from .federation import rules as federation_rules
 from .federation.routes import routes as federation_routes
+from .federation.saml import consumer
 from .ldap import domain_config
 from .rules import RULES
 
@@ -70,6 +71,7 @@ SERVICE = Service(
         *endpoint_group.routes(),
         *project_endpoint.routes(),
     ),
+    stand_ins=consumer.STAND_INS,
     faults=faults.identity,
     page=pages.identity,
     rules=(*RULES, *federation_rules.rules()),

@@ -263,4 +263,7 @@ BODIES: dict[Key, Any] = {
         "/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/saml2/acs",
         "",
     ): b"<S:Envelope xmlns:S='http://schemas.xmlsoap.org/soap/envelope/'/>",
+    ("POST", "/v3/auth/OS-FEDERATION/saml2/acs", ""): (
+        b"<S:Envelope xmlns:S='http://schemas.xmlsoap.org/soap/envelope/'/>"
+    ),
 }

@@ -1,6 +1,7 @@
 """An assertion whose signature is right: does it hold now, here, and for this login?"""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,16 +28,21 @@ class Told:
 
 
 def read(
-    settings: Saml, response: Any, here: str, entity_id: str, request_id: str, now: datetime
+    settings: Saml,
+    response: Any,
+    here: Collection[str],
+    entity_id: str,
+    request_id: str,
+    now: datetime,
 ) -> Told:
     """What a response says of its user. Raises Unauthorized.
 
-    here: the URL that it was sent to. entity_id: this cloud's own. request_id: what it must be the
-    answer to; empty when nobody here asked for it.
+    here: the URLs of the place that it was sent to. entity_id: this cloud's own. request_id: what it
+    must be the answer to; empty when nobody here asked for it.
     """
     if request_id and response.get("InResponseTo") not in (None, request_id):
         raise Unauthorized("The SAML response answers another request.")
-    if response.get("Destination") not in (None, "", here):
+    if response.get("Destination") not in (None, "", *here):
         raise Unauthorized("The SAML response is meant for another place.")
     status = response.find("samlp:Status/samlp:StatusCode", NAMES)
     if status is None or status.get("Value") != SUCCESS:
@@ -91,7 +97,7 @@ def _check_conditions(assertion: Any, entity_id: str, now: datetime) -> None:
         raise Unauthorized("The session at the identity provider has ended.")
 
 
-def _confirmed(assertion: Any, here: str, request_id: str, now: datetime) -> datetime:
+def _confirmed(assertion: Any, here: Collection[str], request_id: str, now: datetime) -> datetime:
     """Until when the assertion may be brought here. Raises Unauthorized."""
     path = "saml:Subject/saml:SubjectConfirmation"
     for one in assertion.findall(path, NAMES):
@@ -99,7 +105,7 @@ def _confirmed(assertion: Any, here: str, request_id: str, now: datetime) -> dat
         if one.get("Method") != BEARER or data is None:
             continue
         until = _moment(data.get("NotOnOrAfter"))
-        right = data.get("Recipient") == here and (data.get("InResponseTo") or "") == request_id
+        right = data.get("Recipient") in here and (data.get("InResponseTo") or "") == request_id
         if right and until is not None and until < now + _LONGEST and _within(data, now):
             return until
     raise Unauthorized("The assertion is not for this place, this login and this time.")

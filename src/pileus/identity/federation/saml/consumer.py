@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from ....config import Config
 from ....core.db import Tx
 from ....core.errors import BadRequest, TooLarge, Unauthorized, UnsupportedMediaType
 from ....wire.context import Context, Response
@@ -15,6 +17,9 @@ from ..settings import Saml
 from . import assertion, document, relay
 from .names import MEDIA, NAMES
 
+SHARED = "/v3/auth/OS-FEDERATION/saml2/acs"
+# Where clouds that have a Shibboleth in front of Keystone take responses: others know it by that.
+STAND_INS = {"/Shibboleth.sso/SAML2/ECP": SHARED}
 _MOST = 1 << 19
 _FORM = "application/x-www-form-urlencoded"
 
@@ -42,8 +47,9 @@ def _body(ctx: Context) -> bytes:
     return found
 
 
-def _read(ctx: Context, settings: Saml, response: object, request_id: str) -> assertion.Told:
-    here = _here(ctx)
+def _read(
+    ctx: Context, settings: Saml, response: Any, request_id: str, *here: str
+) -> assertion.Told:
     own = ctx.parts[Providers].entity_id(login.base(ctx))
     return assertion.read(settings, response, here, own, request_id, ctx.db.clock.now())
 
@@ -60,7 +66,7 @@ def _from_browser(ctx: Context, settings: Saml) -> Response:
         response = base64.b64decode("".join(given["SAMLResponse"][0].split()), validate=True)
     except (KeyError, ValueError, binascii.Error):
         raise BadRequest("The form must have SAMLResponse, in base64.") from None
-    told = _read(ctx, settings, document.parse(response), state["id"])
+    told = _read(ctx, settings, document.parse(response), state["id"], _here(ctx))
     token, _ = login.issue(
         ctx,
         ctx.params["idp_id"],
@@ -74,15 +80,46 @@ def _from_browser(ctx: Context, settings: Saml) -> Response:
 def _from_enhanced_client(ctx: Context, settings: Saml) -> Response:
     """A response by ECP; unasked-for ones come from clouds that this cloud's operator trusts."""
     idp_id, protocol_id = ctx.params["idp_id"], ctx.params["protocol_id"]
-    envelope = document.parse(_body(ctx))
-    response = envelope.find("S:Body/samlp:Response", NAMES)
-    if response is None:
-        raise Unauthorized("The SOAP envelope holds no SAML response.")
+    envelope, response = _enveloped(ctx)
     said = document.text(envelope.find("S:Header/ecp:RelayState", NAMES))
     state = relay.open_state(ctx, "ecp", said)
     if state is not None and state["for"] != _here(ctx):
         raise Unauthorized("The SAML response answers a request for another place.")
-    told = _read(ctx, settings, response, state["id"] if state is not None else "")
+    request_id = state["id"] if state is not None else ""
+    told = _read(ctx, settings, response, request_id, _here(ctx))
+    return _kept(ctx, idp_id, protocol_id, told)
+
+
+def _enveloped(ctx: Context) -> tuple[Any, Any]:
+    """The SOAP envelope of the body, and the response in it. Raises Unauthorized."""
+    envelope = document.parse(_body(ctx))
+    response = envelope.find("S:Body/samlp:Response", NAMES)
+    if response is None:
+        raise Unauthorized("The SOAP envelope holds no SAML response.")
+    return envelope, response
+
+
+def _take_shared(ctx: Context) -> Response:
+    """A response that another cloud sends to one place for all: who sends it says which one."""
+    _, response = _enveloped(ctx)
+    issuer = document.text(response.find("saml:Issuer", NAMES))
+    providers = ctx.parts[Providers]
+    found = [
+        (idp_id, protocol_id, one)
+        for idp_id, protocols in providers.settings.identity_providers.items()
+        for protocol_id, one in protocols.items()
+        if isinstance(one, Saml) and one.entity_id == issuer
+    ]
+    if len(found) != 1:
+        raise Unauthorized(f"{len(found)} identity providers are set up as {issuer[:200]!r}.")
+    idp_id, protocol_id, settings = found[0]
+    places = [login.base(ctx) + SHARED]
+    places += [ctx.parts[Config].catalog_url + outside for outside in STAND_INS]
+    return _kept(ctx, idp_id, protocol_id, _read(ctx, settings, response, "", *places))
+
+
+def _kept(ctx: Context, idp_id: str, protocol_id: str, told: assertion.Told) -> Response:
+    """Let the client fetch its token with a cookie."""
 
     def keep(tx: Tx) -> str:
         mapped.way_in(tx, idp_id, protocol_id)
@@ -97,6 +134,9 @@ def _from_enhanced_client(ctx: Context, settings: Saml) -> Response:
 
 
 def routes() -> tuple[Route, ...]:
-    """The route, which takes as long as its client sends."""
+    """The routes, which take as long as their client sends."""
     path = "/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/saml2/acs"
-    return (Route("POST", path, _take, tx="none", auth=False, stream=True),)
+    return (
+        Route("POST", path, _take, tx="none", auth=False, stream=True),
+        Route("POST", SHARED, _take_shared, tx="none", auth=False, stream=True),
+    )

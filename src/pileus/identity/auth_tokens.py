@@ -16,20 +16,22 @@ from .rows import Assignment, Domain, Project
 from .standing import SYSTEM, groups_of
 from .tokens import Tokens, Understood
 
-# Services let long work finish under a token that expired meanwhile (`?allow_expired=1`).
-_LATE_HOURS = 48.0
-
 
 def subject(ctx: Context, rule: str) -> tuple[str, Understood]:
-    """The token in X-Subject-Token, which the caller may see. Raises NotFound."""
+    """The token in X-Subject-Token, which the caller may see. Raises NotFound.
+
+    A call of its own reads it as cheaply as it reads the caller's; within a transaction, in that.
+    """
+    tokens = ctx.parts[Tokens]
     token = ctx.request.headers.get("x-subject-token", "")
     if not token:
         raise BadRequest("The header X-Subject-Token is missing: it names the token to look at.")
     late = 0.0
     if (ctx.request.get("allow_expired") or "") in ("1", "true", "True"):
-        late = _LATE_HOURS
+        late = tokens.late
     try:
-        found = ctx.parts[Tokens].understand(ctx.tx, token, late)
+        alone = ctx.route.tx == "none"
+        found = tokens.see(token, late) if alone else tokens.understand(ctx.tx, token, late)
     except Unauthorized:
         raise NotFound("The token in X-Subject-Token is not valid.") from None
     ctx.require(rule, {"target.token.user_id": found.user.id})
@@ -42,7 +44,7 @@ def show(ctx: Context) -> Response:
     rule = "identity:check_token" if head else "identity:validate_token"
     token, found = subject(ctx, rule)
     headers = {"X-Subject-Token": token, "Vary": "X-Auth-Token"}
-    stored = ctx.parts[Tokens].snapshot(ctx.tx, found.revision).catalog
+    stored = ctx.parts[Tokens].catalog(found.revision)
     body = token_body.body(found, stored, ctx.request.get("nocatalog") is None)
     return Response(200, body, headers)
 
@@ -128,7 +130,7 @@ def routes() -> tuple[Route, ...]:
     """The routes of tokens that are out."""
     at = "/v3/auth"
     return (
-        Route("GET", f"{at}/tokens", show),
+        Route("GET", f"{at}/tokens", show, tx="none"),
         Route("DELETE", f"{at}/tokens", remove, status=204),
         Route("GET", f"{at}/catalog", show_catalog, policy="identity:get_auth_catalog"),
         Route("GET", f"{at}/projects", list_projects, policy="identity:get_auth_projects"),

@@ -9,8 +9,10 @@ from .federation.rows import ExpiringMember
 from .ldap import domain_config, read_only
 from .limit import Limit
 from .oauth1 import AccessToken, RequestToken
+from .password_rules import OldPassword
 from .registered_limit import RegisteredLimit
 from .rows import (
+    AccessRule,
     ApplicationCredential,
     Assignment,
     CatalogService,
@@ -35,6 +37,8 @@ def of_user(tx: Tx, user: User) -> None:
     tx.remove_where(Assignment, actor_id=user.id)
     tx.remove_where(Member, user_id=user.id)
     tx.remove_where(ApplicationCredential, user_id=user.id)
+    tx.remove_where(AccessRule, user_id=user.id)
+    tx.remove_where(OldPassword, user_id=user.id)
     tx.remove_where(Credential, user_id=user.id)
     shadow.forget(tx, user.id)
     read_only.forget(tx, user.id)

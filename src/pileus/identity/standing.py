@@ -1,7 +1,9 @@
 """What a token means now: the user, what it is for, and the roles, as the rows say."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -21,6 +23,15 @@ class Named:
     name: str
     domain_id: str = ""
     domain_name: str = ""
+
+
+@dataclass(frozen=True)
+class Person(Named):
+    """A user who may log in."""
+
+    password_expires_at: datetime | None = None
+    default_project_id: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,15 @@ def roles(tx: Tx) -> Roles:
 
 _user = User.table.join(Domain.table, User.domain_id == Domain.id)
 _USER = (
-    sa.select(User.id, User.name, Domain.id.label("d"), Domain.name.label("n"))
+    sa.select(
+        User.id,
+        User.name,
+        Domain.id.label("d"),
+        Domain.name.label("n"),
+        User.password_expires_at,
+        User.default_project_id,
+        User.options,
+    )
     .select_from(_user)
     .where(User.id == sa.bindparam("id"), User.enabled.is_(True), Domain.enabled.is_(True))
 )
@@ -104,10 +123,10 @@ _HELD = sa.select(Assignment.role_id).where(
 )
 
 
-def user(tx: Tx, user_id: str) -> Named | None:
+def user(tx: Tx, user_id: str) -> Person | None:
     """The user, when it and its domain are enabled."""
     row = tx.conn.execute(_USER, {"id": user_id}).first()
-    return None if row is None else Named(row[0], row[1], row[2], row[3])
+    return None if row is None else Person(*row)
 
 
 def target(tx: Tx, scope: Scope) -> Named | None:

@@ -170,7 +170,7 @@ def test_a_malformed_login_is_refused_with_400(cloud: Cloud, auth: object):
 
 
 def test_an_unknown_method_is_refused_with_401(cloud: Cloud):
-    assert login(cloud, {"methods": ["totp"], "totp": {}}).status_code == 401
+    assert login(cloud, {"methods": ["retina"], "retina": {}}).status_code == 401
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "gAAAAA" + "A" * 150, "é"])

@@ -17,8 +17,12 @@ def _prove(tx: Tx, tokens: Tokens, given: Mapping[str, Any]) -> Proof:
     if ties.trust_id or ties.access_token_id:
         kind = "a trust" if ties.trust_id else "an OAuth access token"
         raise Forbidden(f"A token that came of {kind} cannot be used to make another.")
+    if parent.scope.kind != "unscoped" and not tokens.settings.token.allow_rescope_scoped_token:
+        raise Forbidden("A token that has a scope cannot be used to make another here.")
     fixed = parent.scope if ties.application_credential_id else None
     return Proof(parent.user_id, parent=parent, ties=ties, scope=fixed)
 
 
-METHOD = Method("token", Object({"id": Field(Text(LONGEST, 1), required=True)}), _prove)
+METHOD = Method(
+    "token", Object({"id": Field(Text(LONGEST, 1), required=True)}), _prove, hashes=False
+)

@@ -37,8 +37,8 @@ def read(
 ) -> Told:
     """What a response says of its user. Raises Unauthorized.
 
-    here: the URLs of the place that it was sent to. entity_id: this cloud's own. request_id: what it
-    must be the answer to; empty when nobody here asked for it.
+    here: the URLs of the place that it was sent to. entity_id: this cloud's own. request_id: what
+    it must be the answer to; empty when nobody here asked for it.
     """
     if request_id and response.get("InResponseTo") not in (None, request_id):
         raise Unauthorized("The SAML response answers another request.")

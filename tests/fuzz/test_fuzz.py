@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from pileus.app import SERVICES, build
-from pileus.wire.route import Route
+from pileus.wire.route import FORM, Route
 from pileus.wire.service import Service
 from pileus.wire.versions import dotted
 
@@ -171,6 +171,10 @@ class Fuzz:
             if rng.random() < 0.8:
                 return b""
             good = {"x": 1}
+        if FORM in route.media:
+            fields = odd.mutated(rng, good, list(self.ids.values())) if kind > 0.4 else good
+            pairs = fields.items() if isinstance(fields, dict) else [("x", fields)]
+            return urlencode([(str(k), str(v)) for k, v in pairs], errors="replace").encode()
         if kind < 0.4:
             return odd.encoded(good)
         return odd.encoded(odd.mutated(rng, good, list(self.ids.values())))

@@ -42,7 +42,8 @@ def serve(listener: socket.socket, folder: str) -> None:
     root = Path(folder)
     db = Database(f"sqlite:///{root / 'pileus.db'}")
     schema.create_all(db.engine)
-    parts = Parts(db, Policy(image.SERVICE.rules), image.ImageStore(root / "images"))
+    parts = Parts(db, Policy(image.SERVICE.rules))
+    image.furnish(parts, root / "images", image.Settings())
     who = Credentials(project_id="p", roles=frozenset({"admin", "member", "reader"}))
     app = Application(
         Dispatcher([image.SERVICE], parts, lambda _t: who), lambda _r: None, lambda *_a: None

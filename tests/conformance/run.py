@@ -17,6 +17,9 @@ from pathlib import Path
 from services import SERVICES
 from simulated import HERE, Told, cloud, judge, told
 
+from tests.api.image import crafted
+from tests.api.image.web import serving
+
 
 def main(python: str, name: str, *words: str) -> None:
     service = SERVICES[name]
@@ -24,8 +27,22 @@ def main(python: str, name: str, *words: str) -> None:
     extra = os.environ.get("OPTIONS", "")
 
     def run(word: str, state: Path) -> Told:
-        with tempfile.NamedTemporaryFile("w", suffix=".json") as options, cloud(state) as at:
-            json.dump(service.options, options)
+        images = service.images.get("", {}) | service.images.get(word, {})
+        with (
+            tempfile.NamedTemporaryFile("w", suffix=".json") as options,
+            serving() as web,
+            cloud(state, images=images, host=service.host) as at,
+        ):
+            web.files["/disk.qcow2"] = crafted.qcow2()
+            url = {
+                "http_image": f"{web.base}/disk.qcow2",
+                "http_qcow2_image": f"{web.base}/disk.qcow2",
+            }
+            given = {k: dict(v) for k, v in service.options.items()}
+            for group, more in service.own.get(word, {}).items():
+                given.setdefault(group, {}).update(more)
+            given.setdefault("image", {}).update(url, image_caching_enabled="true")
+            json.dump(given, options)
             options.flush()
             where, wanted = str(state / "tempest"), named.get(word, word)
             more = [options.name, *([str(Path(extra).absolute())] if extra else [])]

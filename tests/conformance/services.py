@@ -4,6 +4,7 @@ A new service is an entry here, a target in the Makefile and `SERVICE/known.txt`
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 Options = dict[str, dict[str, str]]
 
@@ -13,11 +14,17 @@ class Service:
     """suites: regular expressions of tests by name. asked: suites that run only when named.
 
     options: groups of Tempest's options, on top of what `tempests.py` says of the cloud.
+    host: whether the cloud needs one, for servers.
+    own: those of one suite, by its name, on top of them.
+    images: the cloud's settings of images; those of a suite's name are on top for that suite.
     """
 
     suites: dict[str, str]
     asked: dict[str, str] = field(default_factory=dict)
     options: Options = field(default_factory=dict)
+    own: dict[str, Options] = field(default_factory=dict)
+    host: bool = False
+    images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 SERVICES = {
@@ -45,6 +52,15 @@ SERVICES = {
         suites={
             "tempest": r"^tempest\.api\.image\.",
             "plugin": r"^glance_tempest_plugin\.tests\.",
+            "stores": r"^tempest\.api\.image\..*(MultiStores|ImportCopyImages)",
+            "locations": r"^tempest\.api\.image\..*(ImageLocations|LocationImportTest\.)",
+        },
+        host=True,
+        images={
+            # What the tests download is served by this machine.
+            "": {"allowed_networks": ["127.0.0.1/32"], "allowed_ports": []},
+            "stores": {"stores": {"second": {"type": "file", "path": "/dev/shm/pileus-second"}}},
+            "locations": {"stores": {"web": {"type": "http"}}, "show_multiple_locations": True},
         },
         options={
             "image": {
@@ -52,6 +68,14 @@ SERVICES = {
                 "disk_formats": "ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso",
             },
             "image-feature-enabled": {"image_conversion": "true"},
+            "glance_api": {"system_scope_supported": "false"},
+        },
+        own={
+            # Readers are to be readers only.
+            "plugin": {"auth": {"tempest_roles": ""}},
+            "locations": {
+                "image-feature-enabled": {"manage_locations": "true", "http_store_enabled": "true"}
+            },
         },
     ),
 }

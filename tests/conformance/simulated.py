@@ -46,16 +46,26 @@ def _pileus(*words: str) -> None:
 
 
 @contextmanager
-def cloud(state: Path, policy: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
-    """A simulated cloud without a host, with this policy: its address and the admin's password."""
+def cloud(
+    state: Path,
+    policy: Mapping[str, str] | None = None,
+    images: Mapping[str, Any] | None = None,
+    host: bool = False,
+) -> Iterator[tuple[str, str]]:
+    """A simulated cloud with this policy and these settings of images: its address and the admin's
+    password. It has a host where it needs one.
+    """
     where = ["--state", str(state)]
-    up = ["up", *where, "--simulate", "--no-host", "--clouds-file", str(state / "clouds.yaml")]
+    up = ["up", *where, "--simulate", "--clouds-file", str(state / "clouds.yaml")]
+    up += [] if host else ["--no-host"]
     if not settings.exists(state):
         _pileus(*up, "--port", str(free_port()))
         _pileus("down", *where)
     rules = state / "policy.yaml"
     rules.write_text(yaml.safe_dump(dict(policy or {})))
-    settings.save(replace(settings.load(state), policy_file=rules))
+    of_images = state / "image.yaml"
+    of_images.write_text(yaml.safe_dump(dict(images or {})))
+    settings.save(replace(settings.load(state), policy_file=rules, image_file=of_images))
     _pileus(*up)
     try:
         config = settings.load(state)

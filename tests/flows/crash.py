@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pileus import agent, compute, network
+from pileus import agent, compute, image, network
 from pileus.agent.guests import GuestHandler
 from pileus.agent.metadata import MetadataHandler
 from pileus.agent.moves import Moves
@@ -43,7 +43,7 @@ OWNER = Credentials(
     project_id="project",
     roles=frozenset({"admin", "manager", "member", "reader"}),
 )
-_FLOWS = str(Path(compute.__file__).parent / "flows")
+_FLOWS = {str(Path(service.__file__).parent / "flows") for service in (compute, image)}
 _AGENT = Path(agent.__file__).parent
 _HANDLERS = {str(_AGENT / "guests.py"), str(_AGENT / "snapshots.py")}
 _FILES = {engine.__file__, flow.__file__, *_HANDLERS}
@@ -108,6 +108,10 @@ class World:
     def network(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """The network API's answer."""
         return self._call(network.SERVICE, method, f"/v2.0{path}", body)
+
+    def image(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """The image API's answer."""
+        return self._call(image.SERVICE, method, f"/v2{path}", body)
 
     def _call(self, service: Service, method: str, path: str, body: Any) -> tuple[int, Any]:
         self.calls += 1
@@ -174,7 +178,7 @@ def _doubled(kind: Flow) -> Flow:
 
 
 def _traced(name: str) -> bool:
-    return name in _FILES or os.path.dirname(name) == _FLOWS
+    return name in _FILES or os.path.dirname(name) in _FLOWS
 
 
 def _place(frame: FrameType) -> str:
@@ -184,7 +188,7 @@ def _place(frame: FrameType) -> str:
 def _flow_above(frame: FrameType) -> str:
     """The line of a flow that has called this; "" when something else has."""
     caller = frame.f_back
-    inside = caller and os.path.dirname(caller.f_code.co_filename) == _FLOWS
+    inside = caller and os.path.dirname(caller.f_code.co_filename) in _FLOWS
     return _place(caller) if caller and inside else ""
 
 

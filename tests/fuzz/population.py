@@ -169,6 +169,34 @@ def _image(m: _Maker) -> None:
     m.ids["member_id"] = m.cloud.admin.project_id
     path = f"/image/v2/images/{shared['id']}/members"
     m.ask(m.owner, "POST", path, {"member": m.ids["member_id"]})
+    m.ids["store_id"] = "file"
+    task = {
+        "type": "import",
+        "input": {
+            "import_from": "http://localhost/nothing",
+            "import_from_format": "raw",
+            "image_properties": {"name": m.name("task")},
+        },
+    }
+    m.ids["task_id"] = m.ask(m.cloud.admin, "POST", "/image/v2/tasks", task).json()["id"]
+    _definitions(m)
+
+
+def _definitions(m: _Maker) -> None:
+    ids = m.ids
+    ids["namespace"] = m.name("namespace")
+    for kind in ("metadef_object", "metadef_property", "metadef_tag", "resource_type"):
+        ids[kind] = m.name(kind)
+    body = {
+        "namespace": ids["namespace"],
+        "visibility": "private",
+        "owner": m.owner.project_id,
+        "objects": [{"name": ids["metadef_object"], "properties": {}}],
+        "properties": {ids["metadef_property"]: {"title": m.name("title"), "type": "string"}},
+        "tags": [{"name": ids["metadef_tag"]}],
+        "resource_type_associations": [{"name": ids["resource_type"]}],
+    }
+    m.ask(m.cloud.admin, "POST", "/image/v2/metadefs/namespaces", body)
 
 
 def _placement(m: _Maker) -> None:

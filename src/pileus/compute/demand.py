@@ -21,6 +21,7 @@ _PROCESSORS = frozenset({"VCPU", "PCPU"})
 # What every host's own provider has.
 _USUAL = _PROCESSORS | {"MEMORY_MB", "DISK_GB"}
 _NONE: Image = {}
+_MOST_GROUPS = 64
 _MASK = "hw:cpu_dedicated_mask"
 
 
@@ -104,6 +105,8 @@ def isolated(flavor: Flavor) -> bool:
             "The flavor has more than one group of resources with a suffix and no group_policy: say"
             " none if one provider may give several of them, or isolate."
         )
+    if len(_suffixed(flavor)) > _MOST_GROUPS:
+        raise BadRequest(f"The flavor has more than {_MOST_GROUPS} groups with a suffix.")
     if policy not in (None, "none", "isolate"):
         raise BadRequest(f"The flavor's group_policy is {policy[:40]!r}: none or isolate.")
     return bool(policy == "isolate")

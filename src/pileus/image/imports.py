@@ -73,6 +73,7 @@ def begin(ctx: Context) -> Response:
             raise BadRequest(f"Image is already present at store '{there[0]}'")
         stores = [one for one in stores if one not in there]
         if not stores:
+            ctx.tx.change(image, importing={"to": [], "failed": []})
             return Response(202)
     if name == "glance-download":
         args["token"] = ctx.tx.vault.seal(ctx.request.headers.get("x-auth-token", ""))

@@ -167,7 +167,8 @@ def add(ctx: Context) -> Response:
 
 def listing(ctx: Context) -> object:
     """GET /v2/images/{id}/locations, for other services."""
-    image = seen.find(ctx.tx, ctx.who, True, ctx.params["image_id"])
+    others = seen.is_admin(ctx) or (bool(ctx.project_id) and "service" in ctx.who.roles)
+    image = seen.find(ctx.tx, ctx.who, others, ctx.params["image_id"])
     ctx.require("fetch_image_location", seen.target(ctx.tx, ctx.who, image))
     stores = ctx.parts[Stores]
     return [

@@ -1,5 +1,7 @@
 """The image API's policy rules, with the modern defaults."""
 
+from dataclasses import replace
+
 from ..core.policy import Rule
 
 _MEMBER = "role:admin or (role:member and project_id:%(project_id)s)"
@@ -14,9 +16,7 @@ _NAMESPACE = (
     "role:admin or (role:reader and (project_id:%(project_id)s or 'public':%(visibility)s))"
 )
 
-RULES = (
-    Rule("default", "", "What has no rule of its own"),
-    Rule("context_is_admin", "role:admin", "Whose calls see every image"),
+_OWN = (
     Rule(
         "add_image",
         "role:admin or (role:member and project_id:%(project_id)s and project_id:%(owner)s)",
@@ -91,4 +91,10 @@ RULES = (
     Rule("add_metadef_tags", _METADEF, "Add tags"),
     Rule("delete_metadef_tag", _METADEF, "Delete a tag"),
     Rule("delete_metadef_tags", _METADEF, "Delete all tags"),
+)
+# As upstream has it, a token for the system is of no use here: each rule wants one for a project.
+RULES = (
+    Rule("default", "", "What has no rule of its own"),
+    Rule("context_is_admin", "role:admin", "Whose calls see every image"),
+    *(replace(rule, of_project=True) for rule in _OWN),
 )

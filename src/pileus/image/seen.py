@@ -71,8 +71,8 @@ def target(tx: Tx, who: Credentials, image: Image) -> Mapping[str, Any]:
 
 
 def is_admin(ctx: Context) -> bool:
-    """Whether the caller sees every project's images."""
-    return ctx.allows("context_is_admin")
+    """Whether the caller sees every project's images. A token for no project never does."""
+    return bool(ctx.project_id) and ctx.allows("context_is_admin")
 
 
 def asked(ctx: Context, tx: Tx, rule: str) -> Image:
@@ -81,5 +81,8 @@ def asked(ctx: Context, tx: Tx, rule: str) -> Image:
     Raises NotFound for one that the caller cannot see, Forbidden for one that it can.
     """
     image = find(tx, ctx.who, is_admin(ctx), ctx.params["image_id"])
-    ctx.require(rule, target(tx, ctx.who, image))
+    about = target(tx, ctx.who, image)
+    if not ctx.allows("get_image", about):
+        raise absent(image.id)
+    ctx.require(rule, about)
     return image

@@ -32,12 +32,14 @@ def view(ctx: Context, image: Image, tags: list[str]) -> dict[str, Any]:
     found = ctx.parts[Protection].readable(ctx, image.properties)
     found |= image.view(ctx.version, ctx.allows)
     found |= {"tags": tags, "self": path, "file": f"{path}/file", "schema": "/v2/schemas/image"}
+    settings = ctx.parts[Settings]
     if image.stores:
-        found["stores"] = ",".join(image.stores)
+        order = [one.id for one in settings.stores]
+        known = sorted(image.stores, key=lambda one: order.index(one) if one in order else -1)
+        found["stores"] = ",".join(known)
     if image.importing is not None:
         found["os_glance_importing_to_stores"] = ",".join(image.importing["to"])
         found["os_glance_failed_import"] = ",".join(image.importing["failed"])
-    settings = ctx.parts[Settings]
     if settings.show_multiple_locations:
         found["locations"] = locations(ctx, image)
     if settings.show_image_direct_url and image.places:

@@ -1,7 +1,6 @@
 """Bytes coming in: streamed to a file, inspected and hashed on the way, then made the image's."""
 
 import errno
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from ..core.errors import (
 from ..core.parts import Parts
 from ..wire.context import Context, Response
 from . import quota, seen, signature
+from .digests import Digests
 from .formats import Unsafe
 from .inspector import Inspector
 from .places import Stores
@@ -177,25 +177,22 @@ def take(
     disk = image.container_format in ("bare", "ami", "ari", "aki")
     inspector = Inspector(image.disk_format or "raw", settings.vmdk_allowed_types)
     checked = signature.of(image, settings)
-    md5, sha512 = hashlib.md5(usedforsecurity=False), hashlib.sha512()
     size = 0
-    for piece in pieces:
-        size += len(piece)
-        if size > settings.image_size_cap:
-            raise TooLarge(
-                f"The image is larger than the limit of {settings.image_size_cap} bytes."
-            )
-        if disk:
-            inspector.feed(piece)
+    with Digests("md5", "sha512") as digests:
+        for piece in pieces:
+            size += len(piece)
+            if size > settings.image_size_cap:
+                raise TooLarge(f"The image is larger than {settings.image_size_cap} bytes.")
+            if disk:
+                inspector.feed(piece)
+            if checked is not None:
+                checked.feed(piece)
+            digests.feed(piece)
+            write(piece)
+        virtual = inspector.finish() if disk else None
         if checked is not None:
-            checked.feed(piece)
-        md5.update(piece)
-        sha512.update(piece)
-        write(piece)
-    virtual = inspector.finish() if disk else None
-    if checked is not None:
-        checked.verify()
-    return Received(size, virtual, md5.hexdigest(), sha512.hexdigest())
+            checked.verify()
+        return Received(size, virtual, *digests.values())
 
 
 def _begin(tx: Tx, image_id: str, upload: str, status: str) -> Image:

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_URL = 16_384
 _IDLE = 60.0
+_GATHERED = 512 << 10  # bytes of a streamed body that are handed over at once
 _encode = msgspec.json.Encoder().encode
 
 
@@ -247,15 +248,26 @@ def _with_body(request: Request, body: bytes) -> Request:
 
 
 def _streaming(request: Request, receive: Receive, loop: asyncio.AbstractEventLoop) -> Request:
-    def chunks() -> Iterator[bytes]:
-        while True:
-            message = asyncio.run_coroutine_threadsafe(receive(), loop).result()
+    async def gathered() -> tuple[bytes, bool]:
+        """The next pieces together, and whether more follow: each way to a thread costs."""
+        parts: list[bytes] = []
+        size = 0
+        while size < _GATHERED:
+            message = await receive()
             if message["type"] == "http.disconnect":
                 raise BadRequest("The client has gone away in the middle of its upload.")
-            if message.get("body"):
-                yield message["body"]
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
             if not message.get("more_body"):
-                return
+                return b"".join(parts), False
+        return b"".join(parts), True
+
+    def chunks() -> Iterator[bytes]:
+        more = True
+        while more:
+            data, more = asyncio.run_coroutine_threadsafe(gathered(), loop).result()
+            if data:
+                yield data
 
     return Request(
         request.method,

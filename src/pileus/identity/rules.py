@@ -108,6 +108,7 @@ _IDENTITY = {
     "list_access_tokens list_access_token_roles delete_access_token": _ADMIN,
     "list_revoke_events": "rule:service_or_admin",
     "revocation_list": "rule:service_or_admin",
+    "get_security_compliance_domain_config": "",
     "create_trust": _TRUSTOR,
     "list_trusts": _READ,
     "list_trusts_for_trustor": f"{_READ} or {_TRUSTOR}",

@@ -10,6 +10,7 @@ from ...wire.context import Context, Response
 from ...wire.route import Route
 from .. import noun
 from ..rows import Domain
+from ..tokens import Tokens
 from . import config, options
 from .rows import DomainOption
 
@@ -17,6 +18,8 @@ from .rows import DomainOption
 _IDENTITY: dict[str, Type[Any]] = {"driver": Text(255, 1), "list_limit": Int(0, 10**9)}
 _USUAL = {"driver": "sql", "list_limit": None}
 _GROUPS = ("identity", "ldap")
+_COMPLIANCE, _FIRST = "security_compliance", "default"
+_READABLE = ("password_regex", "password_regex_description")
 _ONE = "/v3/domains/{domain_id}/config"
 _DEFAULT = "/v3/domains/config"
 
@@ -103,7 +106,23 @@ def _answer(stored: dict[str, dict[str, Any]], group: str, option: str) -> Respo
     return Response(200, {"config": shown})
 
 
+def _compliance(ctx: Context) -> Response:
+    """What passwords must be like, for everybody: of the default domain, as it holds for all."""
+    ctx.require("identity:get_security_compliance_domain_config")
+    if ctx.params["domain_id"] != _FIRST:
+        raise Forbidden("The rules of passwords are those of the domain default: ask for these.")
+    rules = ctx.parts[Tokens].settings.security_compliance
+    readable = {name: getattr(rules, name) for name in _READABLE}
+    option = ctx.params.get("option", "")
+    if option and option not in readable:
+        raise Forbidden(f"Only {' and '.join(_READABLE)} can be read.")
+    shown = {option: readable[option]} if option else {_COMPLIANCE: readable}
+    return Response(200, {"config": shown})
+
+
 def _get(ctx: Context) -> Response:
+    if ctx.params.get("group") == _COMPLIANCE:
+        return _compliance(ctx)
     domain_id = _domain(ctx, "get_domain_config")
     stored = config.of_domain(ctx.tx, domain_id)
     found = _answer(stored, *_place(ctx)) if stored else None

@@ -62,7 +62,7 @@ def stands() -> Iterator[Stand]:
                 def another(name: str = name, folder: Path = folder) -> Database:
                     own = name == "PostgreSQL"
                     found = Database(server.new_database() if own else f"sqlite:///{folder}/new.db")
-                    ending.callback(found.close)  # noqa: B023
+                    ending.callback(found.close)
                     return found
 
                 yield Stand(name, cloud, db, another)

@@ -47,6 +47,7 @@ class Cloud:
         timing: Timing | None = None,
         agent_listen: str = "",
         database: str = "",
+        identity_file: Path | None = None,
     ) -> None:
         kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # for TCP_NODELAY
         self.listener = socket.socket(*kind)
@@ -61,6 +62,7 @@ class Cloud:
             host="host-1",
             agent_listen=agent_listen,
             database=database,
+            identity_file=identity_file,
         )
         self.machine: Machine = simulated(self.config)
         self.app: App = build(self.config, self.machine, clock, timing)

@@ -241,8 +241,11 @@ def build(
     db = Database(config.database_url, clock or RealClock(), Ids(config.seed), vault, owner)
     rules = [rule for service in SERVICES for rule in service.rules]
     parts = Parts(config, db, Policy(rules, _overrides(config.policy_file)))
-    parts.add(identity.Tokens(db, config))
-    parts.add(identity.CredentialKeys(config.shared / "credential-keys"))
+    tokens = identity.Tokens(db, config)
+    parts.add(tokens)
+    parts.add(tokens.credential_keys)
+    parts.add(identity.Providers(config, db.clock))
+    parts.add(identity.Keypair(config.shared / "saml.pem", db.clock))
     index = placement.Index(db)
     parts.add(index)
     parts.add(compute.Scheduler(index, compute.read_settings(config.scheduler_file)))

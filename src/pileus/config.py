@@ -26,6 +26,7 @@ class Config:
     host: str = "pileus"  # this host's name; "" is a process without a host of its own
     policy_file: Path | None = None
     scheduler_file: Path | None = None  # the scheduler's settings, as YAML
+    identity_file: Path | None = None  # identity's settings, as YAML
     image_file: Path | None = None  # the image service's settings, as YAML
     token_hours: float = 12.0
     limit_model: str = "flat"  # how limits of projects go together; or "strict_two_level"

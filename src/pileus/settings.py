@@ -13,6 +13,7 @@ _PATHS = {
     "state",
     "policy_file",
     "scheduler_file",
+    "identity_file",
     "image_file",
     "tls_cert",
     "tls_key",

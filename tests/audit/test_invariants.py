@@ -209,6 +209,20 @@ CASES = (
         ),
     ),
     Case(
+        "What users, projects and domains",
+        sql(
+            "insert into identity_credentials (extra, id, user_id, type, blob, key)"
+            " values ('{}', 'x', 'nobody', 'cert', 'x', 1)"
+        ),
+    ),
+    Case(
+        "What users, projects and domains",
+        sql(
+            "insert into identity_trusts (id, trustor_user_id, trustee_user_id, impersonation,"
+            " redelegation_count) values ('x', 'nobody', 'nobody', 0, 0)"
+        ),
+    ),
+    Case(
         "Every project's parent",
         sql("update identity_projects set parent_id = 'gone' where name = 'demo'"),
         sql("update identity_projects set parent_id = domain_id where name = 'demo'"),

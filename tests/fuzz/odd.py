@@ -157,7 +157,8 @@ _KNOWN = {
         scope.project.id role.id user.id group.id scope.domain.id scope.system effective
         include_names include_subtree subtree_as_list subtree_as_ids parents_as_list
         nocatalog parents_as_ids allow_expired type service_id region_id interface
-        parent_region_id scope.OS-INHERIT:inherited_to
+        parent_region_id scope.OS-INHERIT:inherited_to resource_name since
+        trustor_user_id trustee_user_id
     """,
     "image": f"""
         {_EVERYWHERE} visibility member_status owner tag size_min size_max created_at

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 
+from .. import oauth1
 from ..cloud import Client, Cloud
 
 KEY = (
@@ -80,8 +81,88 @@ def _identity(m: _Maker) -> None:
     )
     ids["application_credential_id"] = made["id"]
     ids["access_rule_id"] = made["access_rules"][0]["id"]
+    _federation(m)
+    _kept(m)
+    _lent(m)
     login = m.cloud.token("demo", "demo-secret", "demo")
     ids["token"] = login.headers["X-Subject-Token"]
+
+
+def _federation(m: _Maker) -> None:
+    ids, admin, at = m.ids, m.cloud.admin, "/identity/v3/OS-FEDERATION"
+
+    def put(path: str, one: str, body: dict[str, Any]) -> str:
+        return str(m.ask(admin, "PUT", f"{at}/{path}", {one: body}).json()[one]["id"])
+
+    rule = {"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "name"}]}
+    config = {"identity": {"driver": "sql"}, "ldap": {"url": "ldap://127.0.0.1:9"}}
+    path = f"/identity/v3/domains/{ids['domain_id']}/config"
+    m.ask(admin, "PUT", path, {"config": config})
+    ids["group"], ids["option"] = "ldap", "url"
+    urls = {"auth_url": "https://b.example.com/v3", "sp_url": "https://b.example.com/sp"}
+    ids["mapping_id"] = put(f"mappings/{m.name('mapping')}", "mapping", {"rules": [rule]})
+    provider = f"identity_providers/{m.name('idp')}"
+    known = {"remote_ids": [m.name("entity")], "enabled": True}
+    ids["idp_id"] = put(provider, "identity_provider", known)
+    body = {"mapping_id": ids["mapping_id"]}
+    ids["protocol_id"] = put(f"{provider}/protocols/{m.name('protocol')}", "protocol", body)
+    ids["service_provider_id"] = put(
+        f"service_providers/{m.name('cloud')}", "service_provider", urls
+    )
+
+
+def _kept(m: _Maker) -> None:
+    """Credentials, limits, policies and endpoint groups."""
+    admin, v3, ids, owner = m.cloud.admin, "/identity/v3", m.ids, m.owner
+    secret = {"user_id": owner.user_id, "type": "cert", "blob": m.name("blob")}
+    ids["credential_id"] = m.make(owner, f"{v3}/credentials", "credential", secret)["id"]
+    path = f"{v3}/users/{owner.user_id}/credentials/OS-EC2"
+    key = m.ask(owner, "POST", path, {"tenant_id": owner.project_id}).json()["credential"]
+    ids["access_key"] = key["access"]
+    about = {"service_id": ids["service_id"], "resource_name": m.name("widgets")}
+    registered = {"registered_limits": [about | {"default_limit": 5}]}
+    made = m.ask(admin, "POST", f"{v3}/registered_limits", registered).json()
+    ids["registered_limit_id"] = made["registered_limits"][0]["id"]
+    limits = {"limits": [about | {"resource_limit": 4, "project_id": ids["project_id"]}]}
+    ids["limit_id"] = m.ask(admin, "POST", f"{v3}/limits", limits).json()["limits"][0]["id"]
+    policy = {"type": "text/plain", "blob": m.name("policy")}
+    ids["policy_id"] = m.make(admin, f"{v3}/policies", "policy", policy)["id"]
+    place = f"{v3}/policies/{ids['policy_id']}/OS-ENDPOINT-POLICY"
+    for one in (f"endpoints/{ids['endpoint_id']}", f"services/{ids['service_id']}"):
+        m.ask(admin, "PUT", f"{place}/{one}")
+    m.ask(admin, "PUT", f"{place}/services/{ids['service_id']}/regions/{ids['region_id']}")
+    group = {"name": m.name("group"), "filters": {"service_id": ids["service_id"]}}
+    made = m.make(admin, f"{v3}/OS-EP-FILTER/endpoint_groups", "endpoint_group", group)
+    ids["endpoint_group_id"] = made["id"]
+
+
+def _lent(m: _Maker) -> None:
+    """A trust, and a consumer with a request token and an access token."""
+    admin, v3, ids, owner = m.cloud.admin, "/identity/v3", m.ids, m.owner
+    trust = {
+        "trustor_user_id": owner.user_id,
+        "trustee_user_id": ids["user_id"],
+        "project_id": owner.project_id,
+        "impersonation": True,
+        "roles": [{"name": "reader"}],
+    }
+    ids["trust_id"] = m.make(owner, f"{v3}/OS-TRUST/trusts", "trust", trust)["id"]
+    at = f"{v3}/OS-OAUTH1"
+    consumer = m.make(admin, f"{at}/consumers", "consumer", {"description": m.name("said")})
+    ids["consumer_id"] = consumer["id"]
+    who = (consumer["id"], consumer["secret"])
+
+    def asked() -> tuple[str, str]:
+        url = f"{m.cloud.base}{at}/request_token"
+        headers = oauth1.header(url, *who) | {"Requested-Project-Id": admin.project_id}
+        return oauth1.pair(httpx.post(url, headers=headers, timeout=60))
+
+    ids["request_token_id"], used = asked()[0], asked()
+    roles = {"roles": [{"name": "reader"}]}
+    authorized = m.ask(admin, "PUT", f"{at}/authorize/{used[0]}", roles).json()["token"]
+    url = f"{m.cloud.base}{at}/access_token"
+    proof = oauth1.header(url, *who, token=used, oauth_verifier=authorized["oauth_verifier"])
+    ids["access_token_id"] = oauth1.pair(httpx.post(url, headers=proof, timeout=60))[0]
 
 
 def _grants(m: _Maker) -> None:

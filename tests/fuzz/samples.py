@@ -19,6 +19,7 @@ _NEW = itertools.count()
 # What a parameter stands for where its name alone does not say it: (segment before it, name).
 KINDS = {
     ("tags", "tag", "identity"): "project_tag",
+    ("OS-EC2", "credential_id", "identity"): "access_key",
     ("tags", "tag", "image"): "image_tag",
     ("tags", "tag", "compute"): "server_tag",
     ("tags", "tag", "network"): "network_tag",
@@ -90,8 +91,13 @@ BODILESS = {
     r"PUT .*/roles/\{role_id\}(/inherited_to_projects)?": "the path says who gets which role",
     r"PUT /v3/roles/\{role_id\}/implies/\{implied_role_id\}": "the path names both roles",
     r"PUT /v3/groups/\{group_id\}/users/\{user_id\}": "the path names both",
+    r"PUT /v3/policies/.*/OS-ENDPOINT-POLICY/.*": "the path says what the policy is for",
+    r"PUT /v3/OS-EP-FILTER/.*": "the path names both",
+    r"POST /v3/OS-OAUTH1/(request|access)_token": "a header signs what is asked for",
     r"PUT .*/tags/\{tag\}": "the path names the tag",
     r"POST /v2/images/\{image_id\}/actions/(deactivate|reactivate)": "the path names the action",
+    r"POST /v3/.*/protocols/\{protocol_id\}/(auth|websso)": "headers and cookies say who it is",
+    r"POST /v3/auth/OS-FEDERATION/websso/\{protocol_id\}": "the query says where to go",
     r"POST /v2/metadefs/namespaces/\{namespace\}/tags/\{name\}": "the path names the tag",
     r"PUT /v2/cache/\{image_id\}": "the path names the image",
     r"POST /v2/cache/(clean|prune)": "the path names the action",

@@ -116,6 +116,23 @@ class _Life:
             url = f"{self.cloud.base}{V3}/auth/tokens"
             self.note(httpx.post(url, json={"auth": {"identity": identity}}, timeout=60))
 
+        self.sealed()
+
+    def sealed(self) -> None:
+        admin, demo, blob = self.cloud.admin, self.cloud.demo, self.canary("blob")
+        body = {"user_id": demo.user_id, "type": "cert", "blob": blob}
+        assert demo.post(f"{V3}/credentials", json={"credential": body}).status_code == 201
+        for wrong in ({"blob": {"x": blob}}, {"type": "ec2"}, {"blob": blob * 3000}):
+            self.note(demo.post(f"{V3}/credentials", json={"credential": body | wrong}))
+        path = f"{V3}/users/{demo.user_id}/credentials/OS-EC2"
+        made = demo.post(path, json={"tenant_id": demo.project_id}).json()["credential"]
+        self.canaries["ec2-secret"] = made["secret"]
+        signed = {"access": made["access"], "signature": self.canary("signature")}
+        self.note(admin.post(f"{V3}/ec2tokens", json={"credentials": signed}))
+        body = {"consumer": {"description": "d"}}
+        consumer = admin.post(f"{V3}/OS-OAUTH1/consumers", json=body).json()["consumer"]
+        self.canaries["consumer-secret"] = consumer["secret"]
+
     def servers(self) -> None:
         demo, at = self.cloud.demo, "/compute/v2.1"
         old = {"OpenStack-API-Version": "compute 2.60"}

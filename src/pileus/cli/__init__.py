@@ -20,6 +20,7 @@ _COMMANDS: Mapping[str, str] = {
     "restore": "Put a backup into an empty state directory.",
     "credentials": "Rotate the key that seals users' credentials.",
     "agent": "Let other machines join as hosts, and be such a host.",
+    "tokens": "Look after the keys that tokens are made by.",
     "upgrade": "Let this version take over from the one that runs.",
     "sim": "Simulate thousands of hosts that join a simulated cloud.",
     "logs": "Show the log of the control plane.",

@@ -71,6 +71,11 @@ _SMALLEST = 29  # of external networks, as a prefix's length
     help="The scheduler's settings, as YAML (docs/scheduling.md).",
 )
 @click.option(
+    "--identity-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
+    help="Identity's settings, as YAML (docs/identity.md).",
+)
+@click.option(
     "--image-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
     help="The image service's settings, as YAML (docs/images.md).",
@@ -102,6 +107,7 @@ def up(
     join: Path | None,
     public_url: str | None,
     scheduler_file: Path | None,
+    identity_file: Path | None,
     image_file: Path | None,
     limit_model: str | None,
     dedicated_cpus: str | None,
@@ -143,12 +149,14 @@ def up(
             "tls_cert": tls_cert,
             "tls_key": tls_key,
             "dedicated_cpus": dedicated_cpus,
+            "scheduler_file": scheduler_file,
+            "identity_file": identity_file,
             "pci_device_spec": pci_device_spec,
             "limit_model": limit_model,
-            "scheduler_file": _readable(scheduler_file),
             "image_file": _images(image_file),
             **_external(external),
         }
+        _readable(scheduler_file, identity_file)
         changed = {key: value for key, value in given.items() if value is not None}
         config = replace(config, **changed)
         check_processors(config.dedicated_cpus, SIMULATED_VCPUS if config.simulate else 0)
@@ -189,15 +197,15 @@ def up(
     _tell(config, f"is up{' already' if now == pid else ''} (process {now})")
 
 
-def _readable(scheduler_file: Path | None) -> Path | None:
-    """Raises ClickException when the scheduler's settings cannot be used."""
-    from ..compute import BadSettings, read_settings
+def _readable(scheduler_file: Path | None, identity_file: Path | None) -> None:
+    """Raises ClickException when a file of settings cannot be used."""
+    from .. import compute, identity
 
     try:
-        read_settings(scheduler_file)
-    except BadSettings as wrong:
+        compute.read_settings(scheduler_file)
+        identity.read_settings(identity_file)
+    except (compute.BadSettings, identity.BadSettings) as wrong:
         raise click.ClickException(str(wrong)) from None
-    return scheduler_file
 
 
 def _images(image_file: Path | None) -> Path | None:

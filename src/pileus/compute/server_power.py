@@ -12,6 +12,8 @@ from ..wire.route import Route
 from . import instance_action
 from .driver import ComputeDriver
 from .flows.power import POWER_FLOW
+from .host import host_id
+from .pci.provider import addresses
 from .server import GUEST_POWER, Server, find, hosted, idle, ready, unlocked
 
 _REBOOT = Object({"type": Field(Enum("SOFT", "HARD", "soft", "hard"), required=True)})
@@ -50,6 +52,21 @@ _pause = _change("pause", "os-pause-server:pause", "pausing", "paused", "active"
 _unpause = _change("unpause", "os-pause-server:unpause", "unpausing", "running", "paused")
 _suspend = _change("suspend", "os-suspend-server:suspend", "suspending", "suspended", "active")
 _resume = _change("resume", "os-suspend-server:resume", "resuming", "running", "suspended")
+
+
+def suspend(ctx: Context) -> object:
+    """Keep what is in the guest's memory on the host's disk. 409 for one with devices of its own.
+
+    What is in a device cannot be kept.
+    """
+    server = find(ctx, "os-suspend-server:suspend")
+    found = addresses(ctx.tx, server.id, host_id(server.host)) if server.host else []
+    if found:
+        raise Conflict(
+            f"Cannot 'suspend' instance {server.id}: it has {', '.join(found)} of host"
+            f" {server.host} to itself, whose state cannot be kept."
+        )
+    return _suspend(ctx)
 
 
 def reboot(ctx: Context) -> object:
@@ -100,7 +117,7 @@ ROUTES = (
     Route("POST", _ACTION, reboot, action="reboot"),
     Route("POST", _ACTION, _pause, action="pause"),
     Route("POST", _ACTION, _unpause, action="unpause"),
-    Route("POST", _ACTION, _suspend, action="suspend"),
+    Route("POST", _ACTION, suspend, action="suspend"),
     Route("POST", _ACTION, _resume, action="resume"),
     Route("POST", _ACTION, console_output, action="os-getConsoleOutput", tx="none"),
 )

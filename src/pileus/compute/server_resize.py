@@ -1,5 +1,6 @@
 """Resizing a server, and confirming or reverting that; flows do the rest."""
 
+from collections import Counter
 from typing import Any
 
 from .. import placement
@@ -11,7 +12,7 @@ from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import boot_image, instance_action
 from . import flavor as flavors
-from .demand import beyond, groups, isolated
+from .demand import beyond, groups, isolated, takes
 from .flows.move import CONFIRM_MOVE, REVERT_MOVE
 from .flows.resize import CONFIRM, RESIZE, REVERT
 from .host import ComputeHost, host_id
@@ -107,15 +108,18 @@ def _fits(ctx: Context, server: Server, migration: Migration) -> bool:
 
 
 def _keeps(ctx: Context, server: Server, wish: Wish) -> bool:
-    """Whether what other providers than the host's own give it is enough for the new flavor.
+    """Whether what other providers than the host's own give it is right for the new flavor too.
 
     Else the old and the new would both have to be held of one tree, and be told apart.
     """
+    root, held = host_id(hosted(server)), placement.holdings(ctx.tx, server.id)
+    below = Counter[str]()
+    for id, amounts in held.items():
+        below.update(amounts if id != root else {})
     old, new = beyond(server.flavor, wish.image), beyond(wish.flavor, wish.image)
-    if old == new or not (groups(server.flavor) or groups(wish.flavor)):
-        below = placement.holdings(ctx.tx, server.id).keys() - {host_id(hosted(server))}
-        return old == new or not below
-    return False
+    if old != new and (below or groups(server.flavor) or groups(wish.flavor)):
+        return False
+    return below <= Counter(takes(wish.flavor, 0, wish.image))
 
 
 def confirm(ctx: Context) -> object:

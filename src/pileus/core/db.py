@@ -57,6 +57,7 @@ class Tx:
         self.now: datetime = db.clock.now()
         self.began = db.clock.monotonic()  # before its snapshot
         self.write = write
+        self.known: dict[str, Any] = {}  # what it has read and need not read again
         self.signals: dict[tuple[str, str], None] = {}
         self.lines: set[str] = set()
         self.crowd = ""  # the line named last, if it is of a row that everybody writes

@@ -6,7 +6,7 @@ One `Type` is at once validator, column and JSON schema, so that the three canno
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -17,8 +17,11 @@ from .errors import BadRequest
 T = TypeVar("T")
 Version = tuple[int, int]
 # Names in bodies of what must not come back in an answer or turn up in a log.
-_SECRET = re.compile(r"password|secret|token|adminpass|private_key|user_data", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_SECRET = re.compile(
+    r"password|passcode|secret|token|adminpass|private_key|user_data|blob", re.IGNORECASE
+)
+# Halves of surrogate pairs are no characters either: nothing can store or send them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Where:
     def at(self, key: str | int) -> "Where":
         """The place one level down."""
         step = f"[{key}]" if isinstance(key, int) else (f".{key}" if self.path else key)
-        return replace(self, path=self.path + step)
+        return Where(self.path + step, self.version)
 
     def wrong(self, value: object, right: str, **rule: object) -> BadRequest:
         """The error that says what stands here and what should.
@@ -108,7 +111,7 @@ class Text(Type[str]):
                 f"a string of {self.minimum} to {self.maximum} characters",
                 **({"minLength": self.minimum} if short else {"maxLength": self.maximum}),
             )
-        if _CONTROL.search(text) or any("\ud800" <= c <= "\udfff" for c in text):
+        if _CONTROL.search(text):
             raise where.wrong(value, "a string without control characters")
         if self.pattern and not re.fullmatch(self.pattern, text):
             raise where.wrong(value, f"a string that matches {self.pattern}", pattern=self.pattern)

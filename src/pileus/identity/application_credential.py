@@ -5,29 +5,16 @@ from typing import Any
 
 from ..core.db import Tx
 from ..core.errors import BadRequest, Forbidden
-from ..core.types import Enum, ListOf, Object, Text
+from ..core.types import ListOf, Object, Text
 from ..wire.context import Context
 from ..wire.route import Route
-from . import noun
+from . import access_rule, noun
 from .passwords import LONGEST
 from .revision import bump
 from .rows import ApplicationCredential, Role, User
 from .tokens import Tokens
 
 _ROLES = ListOf(Object({"id": Text(64, 1), "name": Text(255, 1)}, extra=True), 100)
-_METHODS = Enum("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_RULES = ListOf(
-    Object(
-        {
-            "id": Text(64, 1),
-            "service": Text(64, 1),
-            # One wildcard a step: what is between two slashes cannot be cut in many ways.
-            "path": Text(128, 1, r"(/[^/*{}]*(\*\*?|\{\w+\})?[^/*{}]*)+"),
-            "method": _METHODS,
-        }
-    ),
-    100,
-)
 _SECRET = Text(LONGEST, 1)
 _AT = "/v3/users/{user_id}/application_credentials"
 _OWN_KEYS = ("secret", "roles", "access_rules")
@@ -49,6 +36,7 @@ def _own(ctx: Context, rule: str) -> str:
     """The user in the path, whose credentials the caller may touch."""
     key = ctx.params["user_id"]
     ctx.require(f"identity:{rule}", {"user_id": key, "target.user.id": key})
+    access_rule.delegated(ctx)
     return key
 
 
@@ -96,6 +84,9 @@ def _create(ctx: Context) -> object:
     secret = (
         secrets.token_urlsafe(64) if secret is None else _SECRET.parse(secret, where.at("secret"))
     )
+    at = where.at("access_rules")
+    rules = access_rule.read(given.get("access_rules") or [], at)  # none restrict nothing
+    bounds = ctx.who.extra.get("access_rules")
     stored = ctx.parts[Tokens].passwords.hash(secret)
 
     def work(tx: Tx) -> object:
@@ -105,11 +96,12 @@ def _create(ctx: Context) -> object:
             raise BadRequest(f"{where.at('expires_at').path} lies in the past.")
         here = ApplicationCredential.user_id == user_id
         noun.taken(tx, ApplicationCredential, values["name"], here)
-        rules = given.get("access_rules") or None  # an empty list restricts nothing
-        if rules is not None:
-            rules = _RULES.parse(rules, where.at("access_rules"))
-            rules = [{"id": tx.ids.hex()} | rule for rule in rules]
-        row = ApplicationCredential(**values, secret_hash=stored, access_rules=rules)
+        settled = access_rule.settle(tx, user_id, rules, at)
+        if bounds is not None and not (settled and access_rule.within(settled, bounds)):
+            raise Forbidden(
+                "This token's access rules bind what it makes: name some of them, and no others."
+            )
+        row = ApplicationCredential(**values, secret_hash=stored, access_rules=settled or None)
         row.user_id, row.project_id = user_id, ctx.who.project_id
         row.role_ids = _roles(ctx, given.get("roles"))
         tx.add(row)
@@ -133,6 +125,13 @@ def _roles(ctx: Context, wanted: object) -> list[str]:
             raise BadRequest(f"{where.at(index).path}: you do not have this role on the project.")
         found += ids
     return list(dict.fromkeys(found))
+
+
+def lose_role(tx: Tx, role_id: str) -> None:
+    """Delete the credentials that carry a role that is being deleted."""
+    for row in tx.all(ApplicationCredential):
+        if role_id in row.role_ids:
+            tx.remove(row)
 
 
 def _delete(ctx: Context) -> None:

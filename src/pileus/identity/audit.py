@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -9,7 +10,11 @@ from ..core.audit import Invariant, Violation
 from ..core.db import Tx
 from ..core.parts import Parts
 from ..core.resource import Resource
+from .credential import Credential
+from .limit import Limit
+from .oauth1 import AccessToken, RequestToken
 from .rows import Assignment, Domain, Endpoint, Group, Project, User
+from .trust import Trust, drop
 
 
 def _assigned(_parts: Parts, tx: Tx) -> Iterable[Violation]:
@@ -47,8 +52,40 @@ def _endpoints(_parts: Parts, tx: Tx) -> Iterable[str]:
         yield f"endpoint {row.id} has the interface {row.interface!r}"
 
 
+def _owned(_parts: Parts, tx: Tx) -> Iterable[Violation]:
+    held: tuple[tuple[type[Resource], sa.Column[Any], type[Resource]], ...] = (
+        (Credential, Credential.user_id, User),
+        (Credential, Credential.project_id, Project),
+        (Trust, Trust.trustor_user_id, User),
+        (Trust, Trust.trustee_user_id, User),
+        (Trust, Trust.project_id, Project),
+        (Trust, Trust.redelegated_trust_id, Trust),
+        (Limit, Limit.project_id, Project),
+        (Limit, Limit.domain_id, Domain),
+        (AccessToken, AccessToken.authorizing_user_id, User),
+        (AccessToken, AccessToken.project_id, Project),
+        (RequestToken, RequestToken.project_id, Project),
+    )
+    for cls, key, owner in held:
+        there = sa.exists().where(owner.table.alias().c.id == key)
+        for row in tx.all(cls, key.is_not(None), ~there):
+            yield Violation(
+                f"{cls.one} {vars(row)['id']}: its {key.name} {vars(row)[key.name]} is gone",
+                f"the {cls.one.replace('_', ' ')} is removed",
+                partial(_remove, row=row),
+            )
+
+
+def _remove(tx: Tx, row: Resource) -> None:
+    if isinstance(row, Trust):
+        drop(tx, [row])
+    else:
+        tx.remove(row)
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant("I6", "Every role assignment has its actor and its target.", _assigned),
+    Invariant("identity.owned", "What users, projects and domains hold has its holder.", _owned),
     Invariant("identity.trees", "Every project's parent is in its domain.", _trees),
     Invariant("identity.endpoints", "Every endpoint has a known interface.", _endpoints),
 )

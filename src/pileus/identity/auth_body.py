@@ -23,6 +23,8 @@ _SCOPE = Object(
     }
 )
 _UNSCOPED = Enum("unscoped")
+_AUTH = Object({"identity": Field(_IDENTITY, required=True), "scope": Field(Json(), null=True)})
+_BODY = Object({"auth": Field(_AUTH, required=True)})
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,8 @@ class Wanted:
 
 def read(body: object) -> Wanted:
     """Read a login's body. Raises BadRequest, or Unauthorized for a method that there is not."""
-    top = Object({"auth": Field(Json(), required=True)}).parse(body, Where())
-    where = Where("auth")
-    auth = Object({"identity": Field(Json(), required=True), "scope": Field(Json(), null=True)})
-    found = auth.parse(top["auth"], where)
-    identity = _IDENTITY.parse(found["identity"], where.at("identity"))
+    found = _BODY.parse(body, Where())["auth"]
+    where, identity = Where("auth"), found["identity"]
     methods = tuple(dict.fromkeys(identity["methods"]))
     for method in methods:
         if method not in METHODS:

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from ..core.db import Tx
 from .rows import CatalogService, Endpoint
 from .rows_catalog import EndpointGroup, ProjectEndpoint, ProjectEndpointGroup
 
 _FIELD = re.compile(r"\$\((\w+)\)s|%\((\w+)\)s")
+_MOST = 1000  # of them kept as JSON, some kilobytes each
 _PROJECT = ("project_id", "tenant_id")
 
 
@@ -22,6 +25,7 @@ class Catalog:
 
     services: list[dict[str, Any]]
     chosen: Mapping[str, frozenset[str]]
+    written: dict[tuple[str, str], msgspec.Raw] = field(default_factory=dict, compare=False)
 
 
 def catalog(tx: Tx) -> Catalog:
@@ -77,6 +81,18 @@ def filled(stored: Catalog, project_id: str, user_id: str) -> list[dict[str, Any
             there = [_fill(e, values) for e in endpoints]
             service = service | {"endpoints": [e for e in there if e is not None]}
         found.append(service)
+    return found
+
+
+def written(stored: Catalog, project_id: str, user_id: str) -> msgspec.Raw:
+    """The same as JSON, which is worked out once for all tokens of a user for a project."""
+    key = project_id, user_id
+    found = stored.written.get(key)
+    if found is None:
+        if len(stored.written) >= _MOST:
+            stored.written.clear()
+        found = msgspec.Raw(msgspec.json.encode(filled(stored, project_id, user_id)))
+        stored.written[key] = found
     return found
 
 

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 
 from ..core.db import Tx
 from ..core.errors import BadRequest, Conflict, Forbidden, NotFound
@@ -25,6 +26,7 @@ class Credential(Free, Resource):
     """A secret of a user. `access_hash` finds one of the type ec2 by its access key."""
 
     one, many, table_name = "credential", "credentials", "identity_credentials"
+    constraints = (sa.UniqueConstraint("access_hash"),)
 
     id = attr(Text(64, 1), key=True, default=new_hex)
     user_id = attr(Text(64, 1), create="required", filter=True, index=True)
@@ -32,7 +34,7 @@ class Credential(Free, Resource):
     type = attr(Text(255, 1), create="required", filter=True)
     blob = attr(_BLOB, create="required", update=True, show=False)  # sealed
     key = attr(Int(), show=False)  # the number of the key that sealed it
-    access_hash = attr(Text(64), null=True, show=False, index=True)
+    access_hash = attr(Text(64), null=True, show=False)
 
 
 def hashed(access: str) -> str:

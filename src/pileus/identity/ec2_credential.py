@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from ..core.errors import NotFound
 from ..core.types import Field, Object, Text, Where
 from ..wire.context import Context
 from ..wire.route import Route
@@ -64,11 +63,10 @@ def _create(ctx: Context) -> object:
 
 
 def _find(ctx: Context, verb: str) -> Credential:
+    # Whose it is counts, and not whom the path names.
     user_id, access = ctx.params["user_id"], ctx.params["credential_id"]
     row = credential.by_access(ctx.tx, access)
     ctx.require(f"identity:ec2_{verb}_credential", noun.target(row) | {"user_id": user_id})
-    if row.user_id != user_id:
-        raise NotFound("The user has no EC2 credential with this access key.")
     credential.keep_within(ctx, row.project_id)
     return row
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..core.db import Tx
-from ..core.errors import NotFound
+from ..core.errors import Forbidden, NotFound
 from ..core.resource import Resource
 from ..wire.context import Context, Response
 from ..wire.route import Route
@@ -93,6 +93,9 @@ def _show(ctx: Context) -> Response:
 
 def _give(ctx: Context) -> None:
     at, role = _with_role(ctx, "create")
+    project = next((one for one in at.things if isinstance(one, Project)), None)
+    if project is not None and role.domain_id not in (None, project.domain_id):
+        raise Forbidden(f"The role {role.name} is of another domain than the project.")
     grant(ctx.tx, at.actor, at.actor_id, at.target, at.target_id, role.id, at.inherited)
 
 

@@ -1,11 +1,12 @@
 """Limits: how much of a resource one project or one domain may have."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from ..config import Config
-from ..core.db import Tx
+from ..core.db import Tx, chunks
 from ..core.errors import BadRequest, Conflict
 from ..core.resource import Resource, attr, new_hex
 from ..core.types import Text, Where
@@ -50,6 +51,16 @@ def limits(
         found |= {row.resource_name: row.default_limit for row in registered}
         own = tx.all(Limit, holder=project_id, service_id=services, region_id=region)
         found |= {row.resource_name: row.resource_limit for row in own}
+    return found
+
+
+def of_projects(ctx: Context, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """The limits of these projects as JSON, by project."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for some in chunks(ids):
+        rows = ctx.tx.all(Limit, project_id=some, order=[Limit.resource_name, Limit.id])
+        for row, one in zip(rows, noun.view(ctx, rows), strict=True):
+            found.setdefault(row.holder, []).append(one)
     return found
 
 

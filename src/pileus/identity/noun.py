@@ -76,15 +76,20 @@ def body(
     cls: type[Resource],
     row: Resource | None = None,
     skip: Iterable[str] = (),
+    unset: Iterable[str] = (),
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the body sets: attributes, and the client's own keys. Raises BadRequest.
 
     row: the thing that is changed; without one the body makes a new one. What cannot be changed
-    may be repeated as it is. skip: keys that the handler reads itself.
+    may be repeated as it is. skip: keys that the handler reads itself. unset: keys that are left
+    out where they are null.
     """
     verb: Literal["create", "update"] = "create" if row is None else "update"
     where = ctx.where.at(cls.one)
     given = ctx.inner(cls.one)
+    if isinstance(given, dict):
+        nulls = {key for key in unset if given.get(key, "") is None}
+        given = {key: value for key, value in given.items() if key not in nulls}
     values = cls.parse(given, verb, where, ignore_unknown=True)
     wires = {a.wire: a for a in cls.attrs.values()}
     free = {}

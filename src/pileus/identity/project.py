@@ -11,6 +11,7 @@ from ..core.errors import BadRequest, Forbidden
 from ..wire.context import Context
 from ..wire.route import Route
 from . import dependents, domain_project, enforcement, noun
+from .limit import of_projects as by_project_limits
 from .project_tag import by_project, replace, with_tags
 from .revision import bump, revoke
 from .rows import Domain, Project
@@ -48,7 +49,7 @@ def _show(ctx: Context) -> object:
         return {"project": found | domain_project.family(ctx, row, query)}
     if "parents_as_list" in query:
         parents = _above(ctx.tx, row)
-        found["parents"] = [{"project": p} for p in shown(ctx, parents)]
+        found["parents"] = _wrapped(ctx, parents)
     if "parents_as_ids" in query:
         tree: dict[str, Any] | None = None
         for project in reversed(_above(ctx.tx, row)):
@@ -64,7 +65,17 @@ def below(ctx: Context, row: Project, as_list: bool) -> object:
     levels = _below(ctx.tx, row)
     if not as_list:
         return _tree(row.id, levels)
-    return [{"project": p} for p in shown(ctx, [p for level in levels for p in level])]
+    return _wrapped(ctx, [p for level in levels for p in level])
+
+
+def _wrapped(ctx: Context, projects: Sequence[Project]) -> list[dict[str, Any]]:
+    """A list of relatives, with their limits if those are asked for."""
+    found = shown(ctx, projects)
+    if "include_limits" in _family(ctx):
+        limits = by_project_limits(ctx, [p.id for p in projects])
+        for one in found:
+            one["limits"] = limits.get(one["id"], [])
+    return [{"project": one} for one in found]
 
 
 def _family(ctx: Context) -> set[str]:
@@ -118,7 +129,7 @@ def _tree(top: str, levels: list[list[Project]]) -> dict[str, Any] | None:
 
 def _create(ctx: Context) -> object:
     tx = ctx.tx
-    values, free = noun.body(ctx, Project, skip=("tags",))
+    values, free = noun.body(ctx, Project, skip=("tags",), unset=("domain_id", "parent_id"))
     parent_id = values.get("parent_id")
     parent = tx.get(Project, parent_id) if parent_id else None
     if values.get("is_domain"):

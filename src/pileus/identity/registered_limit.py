@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from ..core.db import Tx
 from ..core.errors import BadRequest, Conflict, Forbidden
 from ..core.resource import Resource, attr, new_hex
@@ -22,6 +24,7 @@ class RegisteredLimit(Resource):
     """
 
     one, many, table_name = "registered_limit", "registered_limits", "identity_registered_limits"
+    constraints = (sa.UniqueConstraint("place"),)
 
     id = attr(Text(64, 1), key=True, default=new_hex)
     service_id = attr(
@@ -43,7 +46,7 @@ class RegisteredLimit(Resource):
     resource_name = attr(Text(255, 1), create="required", update=True, filter=True)
     default_limit = attr(VALUE, create="required", update=True)
     description = attr(Text(65535), null=True, create=True, update=True)
-    place = attr(Text(600), show=False, index=True)
+    place = attr(Text(600), show=False)
 
 
 def place(service_id: str, region_id: str | None, name: str) -> str:

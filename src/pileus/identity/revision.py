@@ -25,6 +25,8 @@ from ..core.resource import Resource, attr
 from ..core.types import Int, Text, When
 
 _ROW = 1
+_KNOWN = "identity revision"
+KEPT_LONGER = timedelta(hours=1)  # a revocation than a token
 log = logging.getLogger(__name__)
 
 
@@ -52,17 +54,26 @@ _VALUE = sa.select(Revision.value).where(Revision.id == _ROW)
 
 def current(tx: Tx) -> int:
     """The counter, as this transaction sees it."""
-    value = tx.execute(_VALUE).scalar()
-    return 0 if value is None else int(value)
+    known = tx.known.get(_KNOWN)
+    if known is None:
+        value = tx.execute(_VALUE).scalar()
+        known = tx.known[_KNOWN] = 0 if value is None else int(value)
+    return int(known)
 
 
 def bump(tx: Tx) -> int:
     """Make every cached token stale once this transaction stands; the new counter."""
     tx.line("identity")
+    tx.known.pop(_KNOWN, None)
     if not tx.set(Revision, Revision.id == _ROW, value=Revision.value + 1):
         # A wiped database must not come back to a value that a process still remembers.
         tx.add(Revision(id=_ROW, value=int(tx.now.timestamp() * 1e6)))
     return current(tx)
+
+
+def bumped(tx: Tx) -> bool:
+    """Whether this transaction has: what it sees must not be remembered, for it may yet fail."""
+    return "identity" in tx.lines
 
 
 def revoke(tx: Tx, hours: float, *subjects: str) -> None:
@@ -71,7 +82,7 @@ def revoke(tx: Tx, hours: float, *subjects: str) -> None:
     hours: how long a token lives; afterwards the revocation is not needed any more.
     """
     revision = bump(tx)
-    until = tx.now + timedelta(hours=hours + 1)
+    until = tx.now + timedelta(hours=hours) + KEPT_LONGER
     for subject in subjects:
         if not tx.set(Revocation, Revocation.subject == subject, revision=revision, until=until):
             tx.add(Revocation(subject=subject, revision=revision, until=until))

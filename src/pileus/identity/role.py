@@ -6,6 +6,7 @@ from ..core.errors import BadRequest, Forbidden, NotFound
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import dependents, noun
+from .application_credential import lose_role
 from .revision import bump
 from .rows import Domain, Implication, Role
 from .standing import roles as read_roles
@@ -69,6 +70,7 @@ def _delete(ctx: Context) -> None:
     row = _find(ctx, "delete")
     noun.mutable(row)
     dependents.of_role(ctx.tx, row)
+    lose_role(ctx.tx, row.id)
     ctx.tx.remove(row)
     bump(ctx.tx)
 

@@ -7,7 +7,7 @@ keeps and gives back: they stand in `extra`.
 import sqlalchemy as sa
 
 from ..core.resource import Resource, attr, new_hex
-from ..core.types import Bool, Field, Json, ListOf, Object, Text, When
+from ..core.types import Bool, Field, Int, Json, ListOf, Object, Text, When
 
 _Id = Text(64, 1)
 # With `immutable` set a thing is neither changed nor deleted until it is unset again.
@@ -73,6 +73,12 @@ class User(Free, Resource):
     default_project_id = attr(Text(64), null=True, create=True, update=True, show=False)
     password_hash = attr(Text(255), null=True, show=False)
     password_expires_at = attr(When(_STAMP), null=True)
+    password_set_at = attr(When(), null=True, show=False)
+    password_own = attr(Bool(), null=True, show=False)  # the user chose it, not an administrator
+    failures = attr(Int(), null=True, show=False)  # wrong passwords since the last right one
+    failed_at = attr(When(), null=True, show=False)
+    totp_step = attr(Int(), null=True, show=False)  # of the last passcode, which works once
+    last_active_at = attr(When(), null=True, show=False)  # kept only where inactivity disables
     options = attr(Json(), default={}, create=True, update=True)
     created_at = attr(When(_STAMP), default=lambda tx: tx.now, show=False)
 
@@ -136,6 +142,19 @@ class Assignment(Resource):
     inherited = attr(Bool(), key=True, default=False)
     actor = attr(Text(8))  # "user" or "group"
     target = attr(Text(8))  # "project", "domain" or "system"
+
+
+class AccessRule(Resource):
+    """A call that an application credential of its user may make."""
+
+    one, many, table_name = "access_rule", "access_rules", "identity_access_rules"
+    constraints = (sa.UniqueConstraint("user_id", "service", "method", "path"),)
+
+    id = attr(_Id, key=True, default=new_hex)
+    user_id = attr(_Id, index=True, show=False)  # an older process that deletes it knows no rules
+    service = attr(Text(64), filter=True)
+    method = attr(Text(16), filter=True)
+    path = attr(Text(128), filter=True)
 
 
 class ApplicationCredential(Resource):

@@ -18,17 +18,24 @@ from . import (
     grant,
     group,
     limit,
+    oauth1,
+    oauth2,
     policy,
     policy_association,
     project,
     project_endpoint,
     project_tag,
     registered_limit,
+    revocation_events,
     role,
     trust,
     user,
     versions,
 )
+from .federation import rules as federation_rules
+from .federation.routes import routes as federation_routes
+from .federation.saml import consumer
+from .ldap import domain_config
 from .rules import RULES
 
 SERVICE = Service(
@@ -49,11 +56,16 @@ SERVICE = Service(
         *assignment.routes(),
         *application_credential.routes(),
         *access_rule.routes(),
+        *oauth2.routes(),
         *credential.routes(),
         *ec2_credential.routes(),
         *ec2_tokens.routes(),
         *trust.routes(),
+        *oauth1.routes(),
+        *revocation_events.routes(),
         *endpoint.routes(),
+        *federation_routes(),
+        *domain_config.routes(),
         *registered_limit.routes(),
         *limit.routes(),
         *policy.routes(),
@@ -61,7 +73,8 @@ SERVICE = Service(
         *endpoint_group.routes(),
         *project_endpoint.routes(),
     ),
+    stand_ins=consumer.STAND_INS,
     faults=faults.identity,
     page=pages.identity,
-    rules=tuple(RULES),
+    rules=(*RULES, *federation_rules.rules()),
 )

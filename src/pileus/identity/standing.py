@@ -1,11 +1,14 @@
 """What a token means now: the user, what it is for, and the roles, as the rows say."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from ..core.db import Tx
+from .federation.rows import ExpiringMember
 from .payload import Scope
 from .rows import Assignment, Domain, Implication, Member, Project, Role, User
 
@@ -20,6 +23,15 @@ class Named:
     name: str
     domain_id: str = ""
     domain_name: str = ""
+
+
+@dataclass(frozen=True)
+class Person(Named):
+    """A user who may log in."""
+
+    password_expires_at: datetime | None = None
+    default_project_id: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,15 @@ def roles(tx: Tx) -> Roles:
 
 _user = User.table.join(Domain.table, User.domain_id == Domain.id)
 _USER = (
-    sa.select(User.id, User.name, Domain.id.label("d"), Domain.name.label("n"))
+    sa.select(
+        User.id,
+        User.name,
+        Domain.id.label("d"),
+        Domain.name.label("n"),
+        User.password_expires_at,
+        User.default_project_id,
+        User.options,
+    )
     .select_from(_user)
     .where(User.id == sa.bindparam("id"), User.enabled.is_(True), Domain.enabled.is_(True))
 )
@@ -83,6 +103,12 @@ _actors = sa.or_(
     Assignment.actor_id.in_(
         sa.select(Member.group_id).where(Member.user_id == sa.bindparam("user"))
     ),
+    Assignment.actor_id.in_(
+        sa.select(ExpiringMember.group_id).where(
+            ExpiringMember.user_id == sa.bindparam("user"),
+            ExpiringMember.expires_at > sa.bindparam("now"),
+        )
+    ),
     Assignment.actor_id.in_(sa.bindparam("groups", expanding=True)),
 )
 _HELD = sa.select(Assignment.role_id).where(
@@ -97,10 +123,10 @@ _HELD = sa.select(Assignment.role_id).where(
 )
 
 
-def user(tx: Tx, user_id: str) -> Named | None:
+def user(tx: Tx, user_id: str) -> Person | None:
     """The user, when it and its domain are enabled."""
     row = tx.conn.execute(_USER, {"id": user_id}).first()
-    return None if row is None else Named(row[0], row[1], row[2], row[3])
+    return None if row is None else Person(*row)
 
 
 def target(tx: Tx, scope: Scope) -> Named | None:
@@ -121,9 +147,18 @@ def held(tx: Tx, user_id: str, scope: Scope, groups: Collection[str] = ()) -> se
     """
     where = SYSTEM if scope.kind == "system" else scope.id
     above = ancestors(tx, scope.id) if scope.kind == "project" else []
-    given = {"user": user_id, "target": where, "above": above, "groups": list(groups)}
+    given: dict[str, object] = {"user": user_id, "target": where, "above": above}
+    given |= {"groups": list(groups), "now": tx.now}
     found = tx.conn.execute(_HELD, given)
     return {row[0] for row in found}
+
+
+def groups_of(tx: Tx, user_id: str) -> list[str]:
+    """The ids of the groups that the user is in now, expiring memberships included."""
+    lasting = [m.group_id for m in tx.all(Member, user_id=user_id)]
+    now = ExpiringMember.expires_at > tx.now
+    expiring = [m.group_id for m in tx.all(ExpiringMember, now, user_id=user_id)]
+    return list(dict.fromkeys([*lasting, *expiring]))
 
 
 _PARENT = sa.select(Project.parent_id, Project.domain_id).where(Project.id == sa.bindparam("id"))

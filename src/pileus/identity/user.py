@@ -1,44 +1,73 @@
 """Users: made, listed, shown, changed and deleted; their passwords and what they can reach."""
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
+
 from ..core.db import Tx
-from ..core.errors import BadRequest, NotFound, Unauthorized
-from ..core.types import Field, Object, Text
-from ..wire.context import Context, Response
+from ..core.errors import BadRequest, NotFound
+from ..core.types import Text, When, Where
+from ..wire.context import Context
 from ..wire.route import Route
-from . import dependents, noun
+from . import dependents, noun, password_rules, user_options, user_password
 from .auth_tokens import projects
+from .federation import of_user
+from .ldap import read_only
 from .passwords import LONGEST
 from .revision import bump, revoke
-from .rows import Domain, Group, Member, User
+from .rows import Domain, Group, User
+from .settings import SecurityCompliance
+from .standing import groups_of
 from .tokens import Tokens
 
-_PASSWORD = Text(LONGEST, 1)
-_CHANGE = Object(
-    {
-        "password": Field(_PASSWORD, required=True),
-        "original_password": Field(_PASSWORD, required=True),
-    },
-    extra=True,
-)
-_SECRET = ("password", "original_password")
+PASSWORD = Text(LONGEST, 1)
+_OWN_KEYS = ("password", "original_password", "options", of_user.KEY)
+_COMPARED = {
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "eq": operator.eq,
+    "neq": operator.ne,
+}
 
 
 def shown(ctx: Context, users: Sequence[User]) -> list[dict[str, Any]]:
     """The users as JSON."""
     found = noun.view(ctx, users)
+    rules = ctx.parts[Tokens].settings.security_compliance
     for one, user in zip(found, users, strict=True):
+        if user.enabled and password_rules.asleep(rules, user, ctx.tx.now):
+            one["enabled"] = False
         if user.default_project_id is not None:
             one["default_project_id"] = user.default_project_id
+    of_user.show(ctx.tx, found)
     return found
 
 
 def _list(ctx: Context) -> object:
     domain = noun.list_domain(ctx, "identity:list_users")
-    rows, marker = noun.listed(ctx, User, [User.domain_id == domain] if domain else [])
+    where = [User.domain_id == domain] if domain else []
+    where += [_ends(value) for value in ctx.request.every("password_expires_at")]
+    where += of_user.conditions(ctx)
+    rows, marker = noun.listed(ctx, User, where)
     return ctx.service.page(ctx, "users", shown(ctx, rows), marker)
+
+
+def _ends(text: str) -> "sa.ColumnElement[bool]":
+    """The condition that `password_expires_at=lt:2030-01-01T00:00:00Z` is. Raises BadRequest."""
+    how, _, moment = ("eq", "", text) if text[:1].isdigit() else text.partition(":")
+    compared = _COMPARED.get(how)
+    if compared is None:
+        raise BadRequest(
+            f"password_expires_at: {text[:80]!r} must be a time, or one of"
+            f" {', '.join(_COMPARED)} with a colon before it."
+        )
+    given = When().read(moment, Where("password_expires_at"))
+    found: sa.ColumnElement[bool] = compared(User.password_expires_at, given)
+    return found
 
 
 def _show(ctx: Context) -> object:
@@ -46,27 +75,43 @@ def _show(ctx: Context) -> object:
     return {"user": shown(ctx, [row])[0]}
 
 
-def _password(ctx: Context) -> str | None:
+def _password(ctx: Context, rules: SecurityCompliance) -> str | None:
     value = ctx.inner("user")
     given = value.get("password") if isinstance(value, dict) else None
-    return None if given is None else _PASSWORD.parse(given, ctx.where.at("user").at("password"))
+    if given is None:
+        return None
+    password = PASSWORD.parse(given, ctx.where.at("user").at("password"))
+    password_rules.strong(rules, password)
+    return password
+
+
+def _options(ctx: Context, now: Mapping[str, Any]) -> dict[str, Any]:
+    where = ctx.where.at("user").at("options")
+    given = ctx.inner("user").get("options")
+    return user_options.changed(now, {} if given is None else given, where)
 
 
 def _create(ctx: Context) -> object:
-    values, free = noun.body(ctx, User, skip=_SECRET)
+    values, free = noun.body(ctx, User, skip=_OWN_KEYS)
+    options = _options(ctx, {})
     # A domain's manager names the domain: what is left out is nobody's.
     ctx.require("identity:create_user", {"target.user.domain_id": values.get("domain_id")})
     domain_id = noun.domain_of(ctx, values.get("domain_id"))
-    password = _password(ctx)
-    stored = None if password is None else ctx.parts[Tokens].passwords.hash(password)
+    tokens = ctx.parts[Tokens]
+    rules = tokens.settings.security_compliance
+    password, federated = _password(ctx, rules), of_user.read(ctx)
+    stored = None if password is None else tokens.passwords.hash(password)
 
     def work(tx: Tx) -> object:
         ctx._tx = tx
         if tx.get(Domain, domain_id) is None:
             raise NotFound(f"user.domain_id: there is no domain {domain_id!r}.")
+        read_only.check_domain(tx, domain_id)
         noun.taken(tx, User, values["name"], User.domain_id == domain_id)
-        fixed = {"domain_id": domain_id, "password_hash": stored}
+        fixed = {"domain_id": domain_id, "options": options}
+        fixed |= password_rules.fresh(tx.now, rules, options, stored, own=False)
         row = tx.add(User(**(values | fixed), extra=free))
+        of_user.store(tx, row.id, federated)
         return {"user": shown(ctx, [row])[0]}
 
     return ctx.db.run(work)
@@ -80,20 +125,27 @@ def _update(ctx: Context) -> object:
         noun.find(ctx, User, key, "identity:update_user")
 
     ctx.db.read(look)
-    password = _password(ctx)
-    stored = None if password is None else ctx.parts[Tokens].passwords.hash(password)
+    tokens = ctx.parts[Tokens]
+    rules = tokens.settings.security_compliance
+    password = _password(ctx, rules)
+    stored = None if password is None else tokens.passwords.hash(password)
 
     def work(tx: Tx) -> object:
         ctx._tx = tx
         row = noun.find(ctx, User, key, "identity:update_user")
-        values, free = noun.body(ctx, User, row, skip=_SECRET)
+        read_only.check_row(tx, row.id)
+        values, free = noun.body(ctx, User, row, skip=_OWN_KEYS)
         if "name" in values:
             noun.taken(tx, User, values["name"], User.domain_id == row.domain_id, but=row.id)
-        if password is not None:
-            values["password_hash"] = stored
+        if values.get("enabled"):
+            values |= {"failures": None, "failed_at": None, "last_active_at": tx.now}
+        values["options"] = _options(ctx, row.options)
         tx.change(row, extra=row.extra | free, **values)
+        of_user.store(tx, row.id, of_user.read(ctx))
+        if password is not None:
+            password_rules.set_password(tx, rules, row, stored, own=False)
         if password is not None or values.get("enabled") is False:
-            revoke(tx, ctx.parts[Tokens].hours, f"user:{row.id}")
+            revoke(tx, tokens.hours, f"user:{row.id}")
         else:
             bump(tx)  # tokens show the user's name
         return {"user": shown(ctx, [row])[0]}
@@ -101,31 +153,9 @@ def _update(ctx: Context) -> object:
     return ctx.db.run(work)
 
 
-def _change_password(ctx: Context) -> Response:
-    """POST /v3/users/{id}/password: by who knows the old one, without a token."""
-    given = _CHANGE.parse(ctx.inner("user"), ctx.where.at("user"))
-    key = ctx.params["user_id"]
-    passwords = ctx.parts[Tokens].passwords
-    row = ctx.db.read(lambda tx: tx.get(User, key))
-    usable = row is not None and row.enabled
-    old = row.password_hash if row is not None and usable else None
-    if not passwords.matches(given["original_password"], old):
-        raise Unauthorized("The user or its present password is wrong.")
-    if given["password"] == given["original_password"]:
-        raise BadRequest("user.password must differ from the present password.")
-    stored = passwords.hash(given["password"])
-
-    def work(tx: Tx) -> None:
-        if not tx.set(User, User.id == key, User.password_hash == old, password_hash=stored):
-            raise Unauthorized("The user or its present password is wrong.")
-        revoke(tx, ctx.parts[Tokens].hours, f"user:{key}")
-
-    ctx.db.run(work)
-    return Response(204)
-
-
 def _delete(ctx: Context) -> None:
     row = noun.find(ctx, User, ctx.params["user_id"], "identity:delete_user")
+    read_only.check_row(ctx.tx, row.id)
     drop(ctx.tx, row, ctx.parts[Tokens].hours)
 
 
@@ -146,9 +176,12 @@ def _projects(ctx: Context) -> object:
 
 def _groups(ctx: Context) -> object:
     row = noun.find(ctx, User, ctx.params["user_id"], "identity:list_groups_for_user")
-    ids = [m.group_id for m in ctx.tx.all(Member, user_id=row.id)]
-    rows, marker = noun.listed(ctx, Group, [Group.id.in_(ids), *noun.inside(ctx, Group)])
-    return ctx.service.page(ctx, "groups", noun.view(ctx, rows), marker)
+    rows, marker = noun.listed(
+        ctx, Group, [Group.id.in_(groups_of(ctx.tx, row.id)), *noun.inside(ctx, Group)]
+    )
+    shown_groups = noun.view(ctx, rows)
+    of_user.show_ends(ctx.tx, row.id, shown_groups)
+    return ctx.service.page(ctx, "groups", shown_groups, marker)
 
 
 def routes() -> tuple[Route, ...]:
@@ -160,7 +193,7 @@ def routes() -> tuple[Route, ...]:
         Route("GET", one, _show),
         Route("PATCH", one, _update, tx="none", slow=True),
         Route("DELETE", one, _delete, status=204),
-        Route("POST", f"{one}/password", _change_password, tx="none", auth=False, slow=True),
+        Route("POST", f"{one}/password", user_password.change, tx="none", auth=False, slow=True),
         Route("GET", f"{one}/projects", _projects),
         Route("GET", f"{one}/groups", _groups),
     )

@@ -232,17 +232,34 @@ def below(tx: Tx, root_id: str) -> dict[str, str]:
     return {row.id: row.name for row in tx.all(Provider, parent_id=root_id)}
 
 
+def unused_below(tx: Tx) -> list[tuple[str, str, str]]:
+    """(root, provider, its name) of every provider below a root of which something is left."""
+    return [(row[0], row[1], row[2]) for row in tx.execute(_unused())]
+
+
+@cache
+def _unused() -> sa.Select[Any]:
+    i, p = rows.Inventory.table.c, Provider.table.c
+    left = (i.total - i.reserved) * i.allocation_ratio > i.used
+    joined = sa.select(p.root_id, p.id, p.name).join(rows.Inventory.table, i.provider_id == p.id)
+    return joined.where(p.parent_id.is_not(None), left).distinct()
+
+
 def held_of(tx: Tx, providers: Collection[str]) -> frozenset[str]:
     """Those of the providers of which something is allocated."""
     return frozenset(row.provider_id for row in tx.all(Allocation, provider_id=list(providers)))
 
 
-def trait_add(tx: Tx, id: str, trait: str) -> None:
-    """Let the provider have this trait besides its own; one that has it, has it."""
-    if tx.get(ProviderTrait, id, trait) is None:
+def trait_put(tx: Tx, id: str, trait: str, has: bool) -> None:
+    """Let the provider have this trait besides its others, or not; the others stay."""
+    if has == (tx.get(ProviderTrait, id, trait) is not None):
+        return
+    if has:
         tx.add(ProviderTrait(provider_id=id, trait=trait))
-        tx.increase(Provider, "generation", id=id)
-        tx.signal(TOPIC, id)
+    else:
+        tx.remove_where(ProviderTrait, provider_id=id, trait=trait)
+    tx.increase(Provider, "generation", id=id)
+    tx.signal(TOPIC, id)
 
 
 def usages(tx: Tx, providers: Collection[str] | None = None) -> dict[str, dict[str, Usage]]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from sqlalchemy.exc import IntegrityError
@@ -16,12 +17,13 @@ from ..core.policy import Credentials
 from ..core.types import Version
 from .access_rules import permit
 from .context import Context, Request, Response
-from .route import Route, Router
+from .route import FORM, Route, Router
 from .service import Service
 from .versions import answer_headers, negotiate
 
 log = logging.getLogger(__name__)
-Authenticate = Callable[[str], Credentials]
+# From X-Auth-Token and, where there is one, X-Service-Token.
+Authenticate = Callable[..., Credentials]
 _REQUEST_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DEEPEST = 64
 _NOBODY = Credentials()
@@ -49,7 +51,16 @@ class Dispatcher:
         # The longest mount first, so that "/volume/v3" would win over "/volume".
         self.services = sorted(services, key=lambda s: -len(s.path))
         self._routers = {s.path: Router(s.routes, s.strict_slash) for s in self.services}
+        self._stand_ins = {
+            outside: service.path + inside
+            for service in self.services
+            for outside, inside in service.stand_ins.items()
+        }
         self._parts, self._auth = parts, auth
+
+    def inside(self, path: str) -> str:
+        """The path below a mount that a path stands for; most stand for themselves."""
+        return self._stand_ins.get(path, path)
 
     def mounted(self, path: str) -> Service | None:
         """The service that this path belongs to."""
@@ -79,13 +90,14 @@ class Dispatcher:
 
     def credentials(self, found: Found, request: Request) -> Credentials:
         """Who is asking. Raises Unauthorized."""
-        token = request.headers.get("x-auth-token", "")
+        token = request.headers.get("x-auth-token", "") or _bearer(request)
         if not found.route.auth and not token:
             return _NOBODY
         if not token:
             raise self._refused(request)
         try:
-            who = self._auth(token)
+            service = request.headers.get("x-service-token", "")
+            who = self._auth(token, service) if service else self._auth(token)
             rules = who.extra.get("access_rules")
             if rules is not None and not permit(rules, found.service, request):
                 raise Unauthorized("The application credential's access rules forbid this call.")
@@ -158,6 +170,12 @@ class Dispatcher:
         return response
 
 
+def _bearer(request: Request) -> str:
+    """The token of a client that speaks OAuth 2.0 (RFC 6750)."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
 def _read_body(route: Route, request: Request) -> Any:
     if not request.body:
         return None
@@ -166,6 +184,8 @@ def _read_body(route: Route, request: Request) -> Any:
         raise UnsupportedMediaType(
             f"The content type {media!r} is not read here; send {' or '.join(route.media)}."
         )
+    if media == FORM:
+        return _read_form(request.body)
     try:
         body = msgspec.json.decode(request.body)
         if request.body.count(b"[") + request.body.count(b"{") > _DEEPEST:
@@ -173,6 +193,20 @@ def _read_body(route: Route, request: Request) -> Any:
         return body
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as wrong:
         raise BadRequest(f"Malformed JSON: {wrong}") from None
+
+
+def _read_form(data: bytes) -> dict[str, str]:
+    """A form's fields. Raises BadRequest for one that is not UTF-8 or names a field twice."""
+    try:
+        pairs = parse_qsl(
+            data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100
+        )
+    except ValueError as wrong:
+        raise BadRequest(f"Malformed form: {wrong}") from None
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BadRequest("Malformed form: a field is there twice.")
+    return found
 
 
 def _limit_depth(body: Any) -> None:

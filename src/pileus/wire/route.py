@@ -9,6 +9,8 @@ from ..core.resource import NEWEST, OLDEST
 from ..core.types import Version
 from .context import Handler
 
+FORM = "application/x-www-form-urlencoded"
+
 
 @dataclass(frozen=True)
 class Route:
@@ -18,7 +20,8 @@ class Route:
         handlers that act on a target check the rule again against it.
     tx: the transaction that the handler runs in ("none": it opens its own).
     action: for `POST …/action` bodies, the key that this handler answers.
-    media: the content types that the body may have. stream: the handler reads the body itself.
+    media: the content types that the body may have; a FORM is decoded to a dict.
+    stream: the handler reads the body itself.
     slow: it computes for long (password hashing), so it runs in a few threads of its own and never
         keeps other calls waiting.
     """

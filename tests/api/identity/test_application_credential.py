@@ -5,8 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
+from pileus.app import SERVICES
+
 from ...cloud import Client, Cloud
-from .calls import V3, login, made, on, project, works
+from .calls import V3, by_token, login, made, on, project, works
 
 
 def _create(client: Client, name: str, **more: Any) -> dict[str, Any]:
@@ -154,3 +156,168 @@ def test_an_empty_list_of_access_rules_restricts_nothing(cloud: Cloud):
     credential = _create(cloud.demo, "no-rules", access_rules=[])
 
     assert works(cloud, _login(cloud, credential).headers["X-Subject-Token"])
+
+
+def _bearer(cloud: Cloud, credential: dict[str, Any]) -> Client:
+    answer = _login(cloud, credential)
+    assert answer.status_code == 201, answer.text
+    token = answer.json()["token"]
+    key = answer.headers["X-Subject-Token"]
+    return Client(cloud.base, key, token["project"]["id"], token["user"]["id"])
+
+
+def _rules(cloud: Cloud) -> list[dict[str, Any]]:
+    path = f"{V3}/users/{cloud.demo.user_id}/access_rules"
+    found: list[dict[str, Any]] = cloud.demo.get(path).json()["access_rules"]
+    return found
+
+
+def test_like_rules_are_one_and_outlive_their_credentials(cloud: Cloud):
+    rule = {"service": "image", "method": "GET", "path": "/v2/images"}
+    first = _create(cloud.demo, "first-of-two", access_rules=[rule])
+    second = _create(cloud.demo, "second-of-two", access_rules=[rule])
+    assert first["access_rules"] == second["access_rules"]
+    path = f"{V3}/users/{cloud.demo.user_id}"
+
+    for one in (first, second):
+        assert cloud.demo.delete(f"{path}/application_credentials/{one['id']}").status_code == 204
+
+    key = first["access_rules"][0]["id"]
+    assert key in [r["id"] for r in _rules(cloud)]
+    assert cloud.demo.delete(f"{path}/access_rules/{key}").status_code == 204
+    assert key not in [r["id"] for r in _rules(cloud)]
+
+
+def test_a_rule_is_named_by_its_id(cloud: Cloud):
+    rule = {"service": "image", "method": "HEAD", "path": "/v2/images/*"}
+    key = _create(cloud.demo, "by-rule", access_rules=[rule])["access_rules"][0]["id"]
+
+    second = _create(cloud.demo, "by-id", access_rules=[{"id": key}])
+
+    assert second["access_rules"] == [{"id": key} | rule]
+
+
+def test_somebody_elses_rule_cannot_be_named(cloud: Cloud):
+    rule = {"service": "image", "method": "PUT", "path": "/v2/images/*"}
+    key = _create(cloud.other, "theirs", access_rules=[rule])["access_rules"][0]["id"]
+    path = f"{V3}/users/{cloud.demo.user_id}/application_credentials"
+    body = {"application_credential": {"name": "borrower", "access_rules": [{"id": key}]}}
+
+    assert cloud.demo.post(path, json=body).status_code == 400
+    rules = f"{V3}/users/{cloud.demo.user_id}/access_rules/{key}"
+    assert cloud.demo.get(rules).status_code == cloud.demo.delete(rules).status_code == 404
+
+
+def test_rules_are_found_by_what_they_say(cloud: Cloud):
+    rules = [{"service": "network", "method": m, "path": "/v2.0/ports"} for m in ("GET", "POST")]
+    _create(cloud.demo, "filtered", access_rules=rules)
+    path = f"{V3}/users/{cloud.demo.user_id}/access_rules"
+
+    found = cloud.demo.get(path, params={"service": "network", "method": "POST"}).json()
+
+    assert [r["method"] for r in found["access_rules"]] == ["POST"]
+
+
+CALLS = {
+    "compute": "/v2.1/servers/detail",
+    "image": "/v2/images",
+    "network": "/v2.0/networks",
+    "placement": "/resource_providers",
+}
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_rules_hold_in_every_service(cloud: Cloud, kind: str):
+    mounts = {s.type: s.path for s in SERVICES}
+    path = CALLS[kind]
+    rules = [{"service": kind, "method": "GET", "path": path}]
+    client = _bearer(cloud, _create(cloud.demo, f"only-{kind}", access_rules=rules))
+
+    allowed = client.get(mounts[kind] + path)
+    others = [client.get(mounts[k] + p) for k, p in CALLS.items() if k != kind]
+
+    assert allowed.status_code in (200, 403)  # placement asks for an administrator
+    assert [one.status_code for one in others] == [401] * 3
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "fits"),
+    [
+        ("/v3/users/{user_id}", "/v3/users/ID", True),
+        ("/v3/users/*", "/v3/users/ID/projects", False),
+        ("/v3/users/**", "/v3/users/ID/projects", True),
+        ("/v3/**/projects", "/v3/users/ID/projects", True),
+        ("/v3/*", "/v3/users/ID", False),
+        ("/v3/users/ID", "/v3/users/ID/", True),
+        ("/v3/users/.*", "/v3/users/ID", False),
+    ],
+)
+def test_the_wildcards_of_a_rules_path(cloud: Cloud, pattern: str, path: str, fits: bool):
+    key = cloud.demo.user_id
+    rule = {"service": "identity", "method": "GET", "path": pattern.replace("ID", key)}
+    name = f"path-{pattern}-{path}"
+    client = _bearer(cloud, _create(cloud.demo, name, access_rules=[rule]))
+
+    answer = client.get(V3.removesuffix("/v3") + path.replace("ID", key))
+
+    assert (answer.status_code == 200) is fits
+
+
+def test_a_token_with_rules_can_always_be_looked_at(cloud: Cloud):
+    rules = [{"service": "compute", "method": "GET", "path": "/v2.1/servers"}]
+    client = _bearer(cloud, _create(cloud.demo, "self-seen", access_rules=rules))
+    headers = {"X-Subject-Token": client.headers["X-Auth-Token"]}
+
+    assert client.get(f"{V3}/auth/tokens", headers=headers).status_code == 200
+    assert client.delete(f"{V3}/auth/tokens", headers=headers).status_code == 401
+
+
+def test_a_token_made_of_one_with_rules_keeps_them(cloud: Cloud):
+    rules = [{"service": "compute", "method": "GET", "path": "/v2.1/servers"}]
+    client = _bearer(cloud, _create(cloud.demo, "kept-rules", access_rules=rules))
+
+    answer = login(cloud, by_token(client.headers["X-Auth-Token"]))
+
+    assert answer.status_code == 201
+    assert not works(cloud, answer.headers["X-Subject-Token"])
+
+
+def test_what_an_unrestricted_one_with_rules_makes_is_bound_by_them(cloud: Cloud):
+    path = f"/v3/users/{cloud.demo.user_id}/application_credentials"
+    rules = [{"service": "identity", "method": "POST", "path": path}]
+    client = _bearer(cloud, _create(cloud.demo, "maker", unrestricted=True, access_rules=rules))
+
+    def make(name: str, **more: Any) -> int:
+        body = {"application_credential": {"name": name} | more}
+        return client.post(f"/identity{path}", json=body).status_code
+
+    other = {"service": "identity", "method": "GET", "path": "/v3/**"}
+    assert make("free") == 403
+    assert make("wider", access_rules=[*rules, other]) == 403
+    assert make("alike", access_rules=rules) == 201
+
+
+def test_a_role_that_is_deleted_takes_the_credentials_with_it_along(cloud: Cloud):
+    role = cloud.admin.post(f"{V3}/roles", json={"role": {"name": "passing"}}).json()["role"]
+    grant = f"{V3}/projects/{cloud.demo.project_id}/users/{cloud.demo.user_id}/roles/{role['id']}"
+    assert cloud.admin.put(grant).status_code == 204
+    with_it = _create(cloud.demo, "with-it", roles=[{"name": "passing"}, {"name": "reader"}])
+    without = _create(cloud.demo, "without", roles=[{"name": "reader"}])
+
+    assert cloud.admin.delete(f"{V3}/roles/{role['id']}").status_code == 204
+
+    assert _login(cloud, with_it).status_code == 401
+    assert _login(cloud, without).status_code == 201
+    path = f"{V3}/users/{cloud.demo.user_id}/application_credentials"
+    assert cloud.demo.get(f"{path}/{with_it['id']}").status_code == 404
+
+
+def test_one_opens_nothing_once_its_user_has_left_the_project(cloud: Cloud):
+    client = cloud.new_member("leaver")
+    credential = _create(client, "left-behind")
+    grant = f"{V3}/projects/{client.project_id}/users/{client.user_id}/roles"
+    role = cloud.admin.get(grant).json()["roles"][0]["id"]
+
+    assert cloud.admin.delete(f"{grant}/{role}").status_code == 204
+
+    assert _login(cloud, credential).status_code == 401

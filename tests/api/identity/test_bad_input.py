@@ -109,11 +109,11 @@ def test_an_altered_token_is_401(cloud: Cloud) -> None:
 
 def test_an_expired_token_is_401_at_every_service(cloud: Cloud) -> None:
     tokens = cloud.parts[Tokens]
-    usual, tokens.hours = tokens.hours, 0.2 / 3600
+    usual, tokens.life = tokens.life, 0.2
     try:
         token = cloud.token("demo", "demo-secret", "demo").headers["X-Subject-Token"]
     finally:
-        tokens.hours = usual
+        tokens.life = usual
     headers = {"X-Auth-Token": token}
 
     def ask(path: str) -> int:

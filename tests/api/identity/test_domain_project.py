@@ -104,3 +104,29 @@ def test_an_immutable_domain_and_project_stay(cloud: Cloud):
     assert cloud.admin.delete(f"{AT}/{where['id']}").status_code == 403
     assert patch(f"projects/{where['id']}", "project", options={"immutable": False}) == 200
     assert cloud.admin.delete(f"{AT}/{where['id']}").status_code == 204
+
+
+def test_nulls_in_a_new_project_are_nothing(cloud: Cloud):
+    both = _create(cloud, "nulls", domain_id=None, parent_id=None)
+    plain = project(cloud, "plain-nulls", domain_id=None, parent_id=None)
+
+    assert both["is_domain"] is True
+    assert plain["parent_id"] == "default"
+
+
+def test_relatives_are_shown_with_their_limits(cloud: Cloud):
+    top = project(cloud, "limited")
+    low = project(cloud, "limited-low", parent_id=top["id"])
+    service = {"service": {"type": "limited", "name": "limited"}}
+    about = {
+        "service_id": made(cloud.admin.post(f"{V3}/services", json=service), "service")["id"],
+        "resource_name": "widgets",
+    }
+    registered = {"registered_limits": [about | {"default_limit": 5}]}
+    cloud.admin.post(f"{V3}/registered_limits", json=registered)
+    body = {"limits": [about | {"resource_limit": 4, "project_id": low["id"]}]}
+    limit = made(cloud.admin.post(f"{V3}/limits", json=body), "limits")
+
+    shown = cloud.admin.get(f"{AT}/{top['id']}?subtree_as_list&include_limits").json()["project"]
+
+    assert [one["project"]["limits"] for one in shown["subtree"]] == [limit]

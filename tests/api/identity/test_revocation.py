@@ -1,6 +1,6 @@
 """Whatever takes a right away takes it from tokens that are out, at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from pileus.core.errors import Unauthorized
 from pileus.identity import Tokens
 
 from ...cloud import Cloud
-from .calls import V3, by_password, login, member, on, role, works
+from .calls import V3, by_password, by_token, grant, login, member, on, project, role, user, works
 
 
 def _token(cloud: Cloud, name: str, project_id: str) -> str:
@@ -111,3 +111,76 @@ def test_a_disabled_domain_ends_the_tokens_of_its_users(cloud: Cloud):
 
     assert not works(cloud, token)
     assert login(cloud, identity).status_code == 401
+
+
+@pytest.fixture
+def elsewhere(cloud: Cloud) -> Iterator[Tokens]:
+    """A second process on the same database."""
+    config = cloud.parts[Config]
+    db = Database(config.database_url)
+    made = Tokens(db, config)
+    yield made
+    made.close()
+    db.close()
+
+
+@pytest.mark.parametrize("how", TAKING)
+def test_every_process_sees_at_once_that_a_tokens_ground_is_gone(
+    cloud: Cloud, elsewhere: Tokens, how: str
+):
+    who, where = member(cloud, f"other-{how.replace(' ', '-')}")
+    token = _token(cloud, who["name"], where["id"])
+    assert elsewhere.authenticate(token).user_id == who["id"]
+
+    TAKING[how](cloud, who, where)
+
+    with pytest.raises(Unauthorized):
+        elsewhere.authenticate(token)
+
+
+def _grouped(cloud: Cloud, name: str) -> tuple[dict[str, Any], str, str]:
+    """A user whose role on a project is its group's; the group, and a token."""
+    who, where = user(cloud, name), project(cloud, name)
+    group = cloud.admin.post(f"{V3}/groups", json={"group": {"name": name}}).json()["group"]["id"]
+    path = f"{V3}/projects/{where['id']}/groups/{group}/roles/{role(cloud, 'member')}"
+    assert cloud.admin.put(path).status_code == 204
+    assert cloud.admin.put(f"{V3}/groups/{group}/users/{who['id']}").status_code == 204
+    return who, group, _token(cloud, name, where["id"])
+
+
+@pytest.mark.parametrize("how", ["left", "deleted"])
+def test_a_token_that_a_group_gave_ends_with_it(cloud: Cloud, elsewhere: Tokens, how: str):
+    who, group, token = _grouped(cloud, f"group-{how}")
+    assert elsewhere.authenticate(token).user_id == who["id"]
+    path = f"{V3}/groups/{group}" + (f"/users/{who['id']}" if how == "left" else "")
+
+    assert cloud.admin.delete(path).status_code == 204
+
+    assert not works(cloud, token)
+    with pytest.raises(Unauthorized):
+        elsewhere.authenticate(token)
+
+
+def test_a_token_ends_with_the_role_that_it_is_for(cloud: Cloud, elsewhere: Tokens):
+    made = cloud.admin.post(f"{V3}/roles", json={"role": {"name": "short"}}).json()["role"]
+    who, where = user(cloud, "role-gone"), project(cloud, "role-gone")
+    grant(cloud, who["id"], where["id"], "short")
+    token = _token(cloud, "role-gone", where["id"])
+    assert elsewhere.authenticate(token).roles == {"short"}
+
+    assert cloud.admin.delete(f"{V3}/roles/{made['id']}").status_code == 204
+
+    assert not works(cloud, token)
+    with pytest.raises(Unauthorized):
+        elsewhere.authenticate(token)
+
+
+def test_a_revoked_token_revokes_none_of_those_made_of_it_and_the_other_way_round(cloud: Cloud):
+    _, where = member(cloud, "chain")
+    parent = _token(cloud, "chain", where["id"])
+    child = login(cloud, by_token(parent), on(where["id"])).headers["X-Subject-Token"]
+
+    cloud.admin.delete(f"{V3}/auth/tokens", headers={"X-Subject-Token": child})
+
+    assert works(cloud, parent)
+    assert not works(cloud, child)

@@ -186,6 +186,27 @@ def test_a_resize_on_the_host_keeps_equal_groups(fleet: Fleet) -> None:
     assert violations(fleet) == []
 
 
+def test_a_resize_to_less_than_is_held_below_the_host_goes_to_another(fleet: Fleet) -> None:
+    fleet.host("a", vcpus=1)
+    fleet.host("b", memory_mb=8192)
+    fleet.below("a", "more", FPGA=1, VCPU=8)
+    fleet.below("b", "card", FPGA=1)
+    server_id = fleet.running(fleet.flavor("large", _FPGA, vcpus=8))
+    small = fleet.flavor("small", _FPGA, vcpus=1)
+
+    assert {"FPGA": 1, "VCPU": 8} in fleet.held(server_id).values()
+    assert fleet.went(server_id, resize={"flavorRef": small}) == "b"
+
+
+def test_more_groups_than_can_be_searched_are_refused(fleet: Fleet) -> None:
+    many = {f"resources{number}:FPGA": "1" for number in range(65)}
+
+    answer = fleet.ask(fleet.flavor("many", many | {"group_policy": "none"}))
+
+    assert answer.status_code == 400
+    assert "more than 64 groups" in answer.json()["badRequest"]["message"]
+
+
 def test_a_resize_to_other_groups_goes_to_another_host(fleet: Fleet) -> None:
     fleet.hosts("a", "b")
     for host in "ab":

@@ -170,6 +170,18 @@ def test_a_device_that_is_not_reported_any_more_goes_when_nobody_holds_it(fleet:
     assert fleet.cloud.app.db.read(lambda tx: placement.below(tx, host_id("a"))) == {}
 
 
+def test_a_device_that_is_back_is_anybodys_again(fleet: Fleet) -> None:
+    fleet.host("a", devices=cards(1))
+    flavor = fleet.flavor("one", _ONE)
+    server_id = fleet.boot(flavor)
+    fleet.host("a")
+
+    fleet.host("a", devices=cards(1))
+    fleet.cloud.app.db.run(lambda tx: placement.release(tx, server_id))
+
+    assert fleet.place(flavor) == "a"
+
+
 def test_a_report_leaves_what_an_operator_put_below_the_host(fleet: Fleet) -> None:
     fleet.host("a", devices=cards(1))
     fleet.below("a", "a_fpga", FPGA=1)
@@ -191,6 +203,28 @@ def test_explain_counts_with_devices(fleet: Fleet) -> None:
     )
 
     assert (found["fit"], found["limited_by"], found["each"][_CLASS]) == (1, {_CLASS: 1}, 2)
+
+
+def test_hosts_with_fewer_free_devices_may_come_first(fleet: Fleet) -> None:
+    fleet.host("a", devices=cards(3))
+    fleet.host("b", memory_mb=8192)
+    fleet.host("c", memory_mb=4096, devices=cards(1))
+    fleet.settings(pci_alias=[_ALIAS], pci_weight_multiplier=2.0)
+    flavor = fleet.flavor("one", _ONE)
+
+    found = [fleet.place(), fleet.place(flavor), fleet.place(flavor)]
+
+    assert found == ["b", "c", "a"]
+
+
+def test_a_guest_with_a_device_is_not_suspended(fleet: Fleet) -> None:
+    fleet.host("a", devices=cards(1))
+    server_id = fleet.running(fleet.flavor("one", _ONE))
+
+    answer = fleet.act(server_id, suspend=None)
+
+    assert answer.status_code == 409
+    assert "0000:80:00.0" in answer.json()["conflictingRequest"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from ..group import ServerGroup
 from ..host import ComputeHost
 from ..migration import OPEN, Migration
 from ..numa.pinning import taken
+from ..pci.provider import free
 from ..server import Server, live
 from .settings import Settings
 from .wish import Wish
@@ -140,6 +141,11 @@ class Scene:
     def with_trait(self, name: str) -> frozenset[str]:
         """The ids of the providers that have this trait, hosts and what is below them."""
         return placement.with_trait(self.tx, name)
+
+    @cached_property
+    def free_devices(self) -> Mapping[str, int]:
+        """How many PCI devices that nobody has each host has, by the hosts' ids."""
+        return free(self.tx)
 
     @cached_property
     def held(self) -> frozenset[str]:

@@ -51,6 +51,7 @@ class Settings:
     io_ops_weight_multiplier: float = 0.0
     num_instances_weight_multiplier: float = 0.0
     hypervisor_version_weight_multiplier: float = 0.0
+    pci_weight_multiplier: float = 0.0
     soft_affinity_weight_multiplier: float = 1.0
     soft_anti_affinity_weight_multiplier: float = 1.0
     build_failure_weight_multiplier: float = 1000000.0

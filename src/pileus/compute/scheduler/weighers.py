@@ -41,6 +41,11 @@ def _build_failure(_scene: Scene, _free: Free, hosts: Sequence[ComputeHost]) -> 
     return [-(host.build_failures or 0) for host in hosts]
 
 
+def _pci(scene: Scene, _free: Free, hosts: Sequence[ComputeHost]) -> list[float]:
+    # Fewer is better, for a server that asks for some as well: so they are not scattered.
+    return [-scene.free_devices.get(host.id, 0) for host in hosts]
+
+
 def _soft(policy: str, sign: int) -> Weigher:
     def weigher(scene: Scene, _free: Free, hosts: Sequence[ComputeHost]) -> list[float]:
         if scene.group is None or scene.group.policy != policy:
@@ -58,6 +63,7 @@ _WEIGHERS: Mapping[str, Weigher] = {
     "io_ops": _io_ops,
     "num_instances": _num_instances,
     "hypervisor_version": _version,
+    "pci": _pci,
     "soft_affinity": _soft("soft-affinity", 1),
     "soft_anti_affinity": _soft("soft-anti-affinity", -1),
     "build_failure": _build_failure,

@@ -31,8 +31,8 @@ def _check(given: Mapping[str, Any]) -> None:
         named.check(given.get("user", {}), f"{where}.user")
 
 
-def _prove(tx: Tx, _tokens: Tokens, given: Mapping[str, Any]) -> Proof:
-    credential = _find(tx, given)
+def _prove(tx: Tx, tokens: Tokens, given: Mapping[str, Any]) -> Proof:
+    credential = _find(tx, tokens, given)
     if credential is None:
         return Proof(secret=given["secret"])
     return Proof(
@@ -45,11 +45,11 @@ def _prove(tx: Tx, _tokens: Tokens, given: Mapping[str, Any]) -> Proof:
     )
 
 
-def _find(tx: Tx, given: Mapping[str, Any]) -> ApplicationCredential | None:
+def _find(tx: Tx, tokens: Tokens, given: Mapping[str, Any]) -> ApplicationCredential | None:
     if "id" in given:
         found = tx.get(ApplicationCredential, given["id"])
     else:
-        user = named.user(tx, given["user"])
+        user = named.user(tx, tokens, given["user"])
         if user is None:
             return None
         found = tx.one(ApplicationCredential, user_id=user.id, name=given["name"])
@@ -58,4 +58,9 @@ def _find(tx: Tx, given: Mapping[str, Any]) -> ApplicationCredential | None:
     return found
 
 
-METHOD = Method("application_credential", _FORM, _prove, _check)
+def _store(tx: Tx, proof: Proof, stored: str) -> None:
+    key = proof.ties.application_credential_id
+    tx.set(ApplicationCredential, ApplicationCredential.id == key, secret_hash=stored)
+
+
+METHOD = Method("application_credential", _FORM, _prove, _check, store=_store)

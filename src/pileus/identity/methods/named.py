@@ -6,7 +6,9 @@ from typing import Any
 from ...core.db import Tx
 from ...core.errors import BadRequest
 from ...core.types import Field, Object, Text, Type
+from ..password_rules import asleep
 from ..rows import Domain, User
+from ..tokens import Tokens
 
 ID, NAME = Text(64, 1), Text(255)
 DOMAIN = Object({"id": ID, "name": NAME}, extra=True)
@@ -30,10 +32,13 @@ def domain_id(tx: Tx, named: Mapping[str, Any]) -> str | None:
     return found.id if found else None
 
 
-def user(tx: Tx, named: Mapping[str, Any]) -> User | None:
+def user(tx: Tx, tokens: Tokens, named: Mapping[str, Any]) -> User | None:
     """The user if it may log in."""
     if "id" in named:
         found = tx.get(User, named["id"])
     else:
         found = tx.one(User, domain_id=domain_id(tx, named["domain"]), name=named["name"])
-    return found if found is not None and found.enabled else None
+    rules = tokens.settings.security_compliance
+    if found is None or not found.enabled or asleep(rules, found, tx.now):
+        return None
+    return found

@@ -14,6 +14,14 @@ phase = "expand"
 def upgrade() -> None:
     """Make the tables."""
     op.create_table(
+        "identity_consumers",
+        sa.Column("extra", sa.JSON(), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("secret", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_consumers")),
+    )
+    op.create_table(
         "identity_credentials",
         sa.Column("extra", sa.JSON(), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -24,12 +32,7 @@ def upgrade() -> None:
         sa.Column("key", sa.BigInteger(), nullable=False),
         sa.Column("access_hash", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_credentials")),
-    )
-    op.create_index(
-        op.f("ix_identity_credentials_access_hash"),
-        "identity_credentials",
-        ["access_hash"],
-        unique=False,
+        sa.UniqueConstraint("access_hash", name=op.f("uq_identity_credentials_access_hash")),
     )
     op.create_index(
         op.f("ix_identity_credentials_project_id"),
@@ -110,6 +113,41 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "identity_access_tokens",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("consumer_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("authorizing_user_id", sa.String(length=64), nullable=False),
+        sa.Column("secret", sa.String(length=255), nullable=False),
+        sa.Column("expires_at", sa.DateTime(), nullable=False),
+        sa.Column("role_ids", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["consumer_id"],
+            ["identity_consumers.id"],
+            name=op.f("fk_identity_access_tokens_consumer_id"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_access_tokens")),
+    )
+    op.create_index(
+        op.f("ix_identity_access_tokens_authorizing_user_id"),
+        "identity_access_tokens",
+        ["authorizing_user_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_identity_access_tokens_consumer_id"),
+        "identity_access_tokens",
+        ["consumer_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_identity_access_tokens_project_id"),
+        "identity_access_tokens",
+        ["project_id"],
+        unique=False,
+    )
+
+    op.create_table(
         "identity_policy_associations",
         sa.Column("endpoint_id", sa.String(length=64), nullable=False),
         sa.Column("service_id", sa.String(length=64), nullable=False),
@@ -183,17 +221,54 @@ def upgrade() -> None:
             name=op.f("fk_identity_registered_limits_service_id"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_registered_limits")),
-    )
-    op.create_index(
-        op.f("ix_identity_registered_limits_place"),
-        "identity_registered_limits",
-        ["place"],
-        unique=False,
+        sa.UniqueConstraint("place", name=op.f("uq_identity_registered_limits_place")),
     )
     op.create_index(
         op.f("ix_identity_registered_limits_service_id"),
         "identity_registered_limits",
         ["service_id"],
+        unique=False,
+    )
+
+    op.create_table(
+        "identity_request_tokens",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("consumer_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("secret", sa.String(length=255), nullable=False),
+        sa.Column("expires_at", sa.DateTime(), nullable=False),
+        sa.Column("verifier", sa.String(length=32), nullable=True),
+        sa.Column("user_id", sa.String(length=64), nullable=True),
+        sa.Column("role_ids", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["consumer_id"],
+            ["identity_consumers.id"],
+            name=op.f("fk_identity_request_tokens_consumer_id"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_request_tokens")),
+    )
+    op.create_index(
+        op.f("ix_identity_request_tokens_consumer_id"),
+        "identity_request_tokens",
+        ["consumer_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_identity_request_tokens_expires_at"),
+        "identity_request_tokens",
+        ["expires_at"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_identity_request_tokens_project_id"),
+        "identity_request_tokens",
+        ["project_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_identity_request_tokens_user_id"),
+        "identity_request_tokens",
+        ["user_id"],
         unique=False,
     )
 
@@ -244,11 +319,20 @@ def downgrade() -> None:
     )
 
     op.drop_table("identity_project_endpoints")
+    op.drop_index(op.f("ix_identity_request_tokens_user_id"), table_name="identity_request_tokens")
     op.drop_index(
-        op.f("ix_identity_registered_limits_service_id"), table_name="identity_registered_limits"
+        op.f("ix_identity_request_tokens_project_id"), table_name="identity_request_tokens"
     )
     op.drop_index(
-        op.f("ix_identity_registered_limits_place"), table_name="identity_registered_limits"
+        op.f("ix_identity_request_tokens_expires_at"), table_name="identity_request_tokens"
+    )
+    op.drop_index(
+        op.f("ix_identity_request_tokens_consumer_id"), table_name="identity_request_tokens"
+    )
+
+    op.drop_table("identity_request_tokens")
+    op.drop_index(
+        op.f("ix_identity_registered_limits_service_id"), table_name="identity_registered_limits"
     )
 
     op.drop_table("identity_registered_limits")
@@ -270,6 +354,15 @@ def downgrade() -> None:
     )
 
     op.drop_table("identity_policy_associations")
+    op.drop_index(op.f("ix_identity_access_tokens_project_id"), table_name="identity_access_tokens")
+    op.drop_index(
+        op.f("ix_identity_access_tokens_consumer_id"), table_name="identity_access_tokens"
+    )
+    op.drop_index(
+        op.f("ix_identity_access_tokens_authorizing_user_id"), table_name="identity_access_tokens"
+    )
+
+    op.drop_table("identity_access_tokens")
     op.drop_index(op.f("ix_identity_trusts_trustor_user_id"), table_name="identity_trusts")
     op.drop_index(op.f("ix_identity_trusts_trustee_user_id"), table_name="identity_trusts")
     op.drop_index(op.f("ix_identity_trusts_redelegated_trust_id"), table_name="identity_trusts")
@@ -283,6 +376,6 @@ def downgrade() -> None:
     op.drop_table("identity_endpoint_groups")
     op.drop_index(op.f("ix_identity_credentials_user_id"), table_name="identity_credentials")
     op.drop_index(op.f("ix_identity_credentials_project_id"), table_name="identity_credentials")
-    op.drop_index(op.f("ix_identity_credentials_access_hash"), table_name="identity_credentials")
 
     op.drop_table("identity_credentials")
+    op.drop_table("identity_consumers")

@@ -169,6 +169,17 @@ def test_another_project_imports_nothing(make: Make, other: httpx.Client, web: W
     assert other.get(f"/v2/images/{made['id']}/tasks").status_code == 404
 
 
+def test_others_do_not_see_where_an_image_came_from(
+    make: Make, demo: httpx.Client, other: httpx.Client, web: Web
+) -> None:
+    web.files["/disk?secret"] = b"x"
+    made = make(visibility="community")
+    imported(demo, made["id"], f"{web.base}/disk?secret")
+    settled(demo, made["id"])
+
+    assert other.get(f"/v2/images/{made['id']}/tasks").json() == {"tasks": []}
+
+
 def test_a_location_is_hashed_and_shown(
     make: Make, demo: httpx.Client, admin: httpx.Client, web: Web
 ) -> None:

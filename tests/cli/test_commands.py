@@ -303,6 +303,7 @@ def test_a_new_name_replaces_the_old_entry(machine: Machine) -> None:
         ("--pci-device-spec", "nonsense"),
         ("--pci-device-spec", '{"vendor_id": "10de"}'),
         ("--scheduler-file", "/etc/hostname"),
+        ("--identity-file", "/etc/hostname"),
     ],
 )
 def test_a_wrong_option_is_named_and_keeps_nothing(machine: Machine, words: list[str]) -> None:
@@ -312,6 +313,33 @@ def test_a_wrong_option_is_named_and_keeps_nothing(machine: Machine, words: list
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("Error: ")
     assert machine.up().returncode == 0, "the next start without it succeeds"
+
+
+def test_rotating_the_keys_of_tokens_logs_nobody_out(machine: Machine) -> None:
+    machine.up()
+    auth = yaml.safe_load(machine.clouds.read_text())["clouds"]["pileus"]["auth"]
+    body = json.dumps(login("admin", auth["password"])).encode()
+    ask = urllib.request.Request(
+        f"{auth['auth_url']}/v3/auth/tokens", body, {"Content-Type": "application/json"}
+    )
+
+    def token() -> str:
+        with urllib.request.urlopen(ask, timeout=30) as answer:
+            return str(answer.headers["X-Subject-Token"])
+
+    before = token()
+    words = [*PILEUS, "tokens", "rotate", "--state", str(machine.state)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=100)
+    after = token()
+
+    assert done.returncode == 0, done.stderr
+    assert "key 2 makes tokens now" in done.stdout
+    for one in (before, after):
+        shown = urllib.request.Request(
+            f"{auth['auth_url']}/v3/auth/tokens",
+            headers={"X-Auth-Token": one, "X-Subject-Token": one},
+        )
+        assert urllib.request.urlopen(shown, timeout=30).status == 200
 
 
 @pytest.mark.parametrize("state", ["/etc/hostname/below-a-file", "/proc/not/writable"])

@@ -31,7 +31,7 @@ def main(python: str, name: str, *words: str) -> None:
         with (
             tempfile.NamedTemporaryFile("w", suffix=".json") as options,
             serving() as web,
-            cloud(state, images=images, host=service.host) as at,
+            cloud(state, images=images, identity=service.identity, host=service.host) as at,
         ):
             web.files["/disk.qcow2"] = crafted.qcow2()
             url = {
@@ -44,6 +44,8 @@ def main(python: str, name: str, *words: str) -> None:
             given.setdefault("image", {}).update(url, image_caching_enabled="true")
             json.dump(given, options)
             options.flush()
+            if service.prepare is not None:
+                service.prepare(at[0], state)
             where, wanted = str(state / "tempest"), named.get(word, word)
             more = [options.name, *([str(Path(extra).absolute())] if extra else [])]
             # Not `resolve`: the interpreter of an environment is a link out of it.

@@ -3,8 +3,12 @@
 A new service is an entry here, a target in the Makefile and `SERVICE/known.txt`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from own_word import believe
 
 Options = dict[str, dict[str, str]]
 
@@ -17,6 +21,8 @@ class Service:
     host: whether the cloud needs one, for servers.
     own: those of one suite, by its name, on top of them.
     images: the cloud's settings of images; those of a suite's name are on top for that suite.
+    identity: the cloud's settings of identity (docs/identity.md).
+    prepare: what is done to the cloud before, by its address and its state folder.
     """
 
     suites: dict[str, str]
@@ -25,6 +31,8 @@ class Service:
     own: dict[str, Options] = field(default_factory=dict)
     host: bool = False
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
+    identity: dict[str, dict[str, Any]] = field(default_factory=dict)
+    prepare: Callable[[str, Path], None] | None = None
 
 
 SERVICES = {
@@ -33,6 +41,7 @@ SERVICES = {
             "tempest": r"^tempest\.api\.identity\.",
             "plugin": r"^keystone_tempest_plugin\.tests\.api\.",
             "rbac": r"^keystone_tempest_plugin\.tests\.rbac\.",
+            "k2k": r"^keystone_tempest_plugin\..*TestK2KFederatedAuthentication",
         },
         # Wants an identity provider outside: OPTIONS= names a file with its `fed_scenario`.
         asked={"federation": r"^keystone_tempest_plugin\.tests\.scenario\."},
@@ -46,7 +55,17 @@ SERVICES = {
                 "federation": "true",
                 "external_idp": "false",
             },
+            "fed_scenario": {"enable_k2k_groups_mapping": "true"},
         },
+        identity={
+            # What Tempest's defaults take for granted.
+            "security_compliance": {
+                "lockout_failure_attempts": 2,
+                "lockout_duration": 5,
+                "unique_last_password_count": 2,
+            },
+        },
+        prepare=believe,
     ),
     "image": Service(
         suites={

@@ -9,6 +9,8 @@ _LEAKS = re.compile(
     r"Traceback|sqlalchemy|sqlite3|SELECT .* FROM|INSERT INTO|site-packages|\.py\"|object at 0x",
     re.IGNORECASE,
 )
+# An error of OAuth 2.0 (RFC 6749, 5.2), and the receipt of a login that lacks a method.
+_OTHERS = ({"error", "error_description"}, {"receipt", "required_auth_methods"})
 _ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -29,6 +31,8 @@ def wrong(service: str, method: str, answer: httpx.Response) -> str:
     except ValueError:
         return f"no JSON: {answer.text[:80]!r}"
     kind = "identity" if answer.status_code == 401 else service
+    if kind == "identity" and isinstance(body, dict) and body.keys() in _OTHERS:
+        return ""
     problem = _body(kind, answer.status_code, body)
     leak = _LEAKS.search(_message(body))
     return problem or (f"it shows {leak[0]!r}" if leak else "")

@@ -17,7 +17,9 @@ from .errors import BadRequest
 T = TypeVar("T")
 Version = tuple[int, int]
 # Names in bodies of what must not come back in an answer or turn up in a log.
-_SECRET = re.compile(r"password|secret|token|adminpass|private_key|user_data|blob", re.IGNORECASE)
+_SECRET = re.compile(
+    r"password|passcode|secret|token|adminpass|private_key|user_data|blob", re.IGNORECASE
+)
 # Halves of surrogate pairs are no characters either: nothing can store or send them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 

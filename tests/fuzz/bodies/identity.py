@@ -25,7 +25,7 @@ _USER = {
         "default_project_id": "$project_id",
         "enabled": True,
         "email": "a@example.com",
-        "options": {},
+        "options": {"lock_password": False, "multi_factor_auth_rules": [["password", "totp"]]},
     }
 }
 _GROUP = {"group": {"name": "$new", "domain_id": "default", "description": "d"}}
@@ -44,7 +44,7 @@ _ENDPOINT = {
 _LOGIN = {
     "auth": {
         "identity": {
-            "methods": ["password", "token"],
+            "methods": ["password", "token", "totp"],
             "password": {
                 "user": {
                     "id": "$user_id",
@@ -54,6 +54,7 @@ _LOGIN = {
                 }
             },
             "token": {"id": "$token"},
+            "totp": {"user": {"id": "$user_id", "passcode": "123456"}},
             "application_credential": {"id": "$application_credential_id", "secret": "s"},
         },
         "scope": {"project": {"id": "$project_id", "domain": {"name": "Default"}}},
@@ -235,6 +236,11 @@ BODIES: dict[Key, Any] = {
     ("POST", "/v3/OS-OAUTH1/consumers", ""): _CONSUMER,
     ("PATCH", "/v3/OS-OAUTH1/consumers/{consumer_id}", ""): _CONSUMER,
     ("PUT", "/v3/OS-OAUTH1/authorize/{request_token_id}", ""): {"roles": [{"name": "member"}]},
+    ("POST", "/v3/OS-OAUTH2/token", ""): {
+        "grant_type": "client_credentials",
+        "client_id": "$application_credential_id",
+        "client_secret": "s",
+    },
     ("POST", "/v3/services", ""): _SERVICE,
     ("PATCH", "/v3/services/{service_id}", ""): _SERVICE,
     ("POST", "/v3/regions", ""): _REGION,

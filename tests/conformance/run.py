@@ -33,9 +33,9 @@ def main(python: str, name: str, *words: str) -> None:
             serving() as web,
             cloud(state, images=images, identity=service.identity, host=service.host) as at,
         ):
-            web.files["/disk.qcow2"] = crafted.qcow2()
+            web.files |= {"/disk.qcow2": crafted.qcow2(), "/disk.raw": b"raw" * 1000}
             url = {
-                "http_image": f"{web.base}/disk.qcow2",
+                "http_image": f"{web.base}/disk.raw",
                 "http_qcow2_image": f"{web.base}/disk.qcow2",
             }
             given = {k: dict(v) for k, v in service.options.items()}

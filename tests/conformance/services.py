@@ -72,7 +72,7 @@ SERVICES = {
             "tempest": r"^tempest\.api\.image\.",
             "plugin": r"^glance_tempest_plugin\.tests\.",
             "stores": r"^tempest\.api\.image\..*(MultiStores|ImportCopyImages)",
-            "locations": r"^tempest\.api\.image\..*(ImageLocations|LocationImportTest\.)",
+            "locations": r"^tempest\.api\.image\..*ImageLocations",
         },
         host=True,
         images={
@@ -92,9 +92,7 @@ SERVICES = {
         own={
             # Readers are to be readers only.
             "plugin": {"auth": {"tempest_roles": ""}},
-            "locations": {
-                "image-feature-enabled": {"manage_locations": "true", "http_store_enabled": "true"}
-            },
+            "locations": {"image-feature-enabled": {"manage_locations": "true"}},
         },
     ),
 }

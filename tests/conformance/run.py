@@ -44,6 +44,8 @@ def main(python: str, name: str, *words: str) -> None:
             given.setdefault("image", {}).update(url, image_caching_enabled="true")
             json.dump(given, options)
             options.flush()
+            if service.prepare is not None:
+                service.prepare(at[0], state)
             where, wanted = str(state / "tempest"), named.get(word, word)
             more = [options.name, *([str(Path(extra).absolute())] if extra else [])]
             # Not `resolve`: the interpreter of an environment is a link out of it.

@@ -197,7 +197,7 @@ def test_no_token_is_made_of_one_whose_ground_is_gone(cloud: Cloud, how: str):
 
     TAKING[how](cloud, who, where)
 
-    assert login(cloud, by_token(token), on(where["id"])).status_code == 401
+    assert login(cloud, by_token(token), on(where["id"])).status_code == 404
 
 
 def test_no_token_is_made_of_one_that_another_process_revoked(cloud: Cloud, elsewhere: Tokens):
@@ -209,4 +209,4 @@ def test_no_token_is_made_of_one_that_another_process_revoked(cloud: Cloud, else
 
     elsewhere._db.run(lambda tx: revoke(tx, 1.0, f"audit:{payload.audit_ids[0]}"))
 
-    assert login(cloud, by_token(token), on(where["id"])).status_code == 401
+    assert login(cloud, by_token(token), on(where["id"])).status_code == 404

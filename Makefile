@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENT := .client
 CONFORMANCE := .conformance
+FEDERATION := .federation
 HAS_VENV := $(PYTHON) -c "import ensurepip, venv" 2>/dev/null
 # From which libvirt's Python bindings are built.
 TO_BUILD := libvirt-dev pkg-config gcc libc6-dev python3-dev
@@ -16,7 +17,7 @@ STATE ?= /var/lib/pileus
 IMAGES ?= /var/cache/pileus/images
 
 .DEFAULT_GOAL := help
-.PHONY: bare help env host databases ping client up test test-postgresql test-real hosts faults campaign conformance-identity conformance-image conformance-placement check format differential e2e image bench bench-fleet bench-placement bench-choices golden migration clean
+.PHONY: bare help env host databases ping client up test test-postgresql test-real test-federation directory hosts faults campaign conformance-identity conformance-image conformance-placement check format differential e2e image bench bench-fleet bench-placement bench-choices golden migration clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -38,6 +39,12 @@ $(VENV)/.host: requirements/host.txt $(VENV)/.done
 databases: ## Add the throw-away database servers of the tests (root, Debian 12)
 	@$(HAS_DATABASES) || tools/databases $(STATE)
 
+directory: $(VENV)/.directory ## Add the LDAP server of the tests, and its client to .venv (root, Debian 12)
+$(VENV)/.directory: requirements/ldap.txt $(VENV)/.done
+	@tools/directory $(STATE)
+	$(BIN)/$(PIP) --require-hashes -r requirements/ldap.txt
+	@touch $@
+
 ping: ## Add the ping that the journey sends, and what checks definitions of guests (root, Debian 12)
 	$(HAS_PING) || tools/packages $(STATE) iputils-ping libvirt-clients libxml2-utils
 
@@ -52,6 +59,12 @@ $(CONFORMANCE)/.done: requirements/conformance.txt
 	@$(HAS_VENV) || tools/packages $(STATE) python3-venv
 	$(PYTHON) -m venv $(CONFORMANCE)
 	$(CONFORMANCE)/bin/$(PIP) --require-hashes -r requirements/conformance.txt
+	@touch $@
+
+$(FEDERATION)/.done: requirements/federation.txt
+	@$(HAS_VENV) || tools/packages $(STATE) python3-venv
+	$(PYTHON) -m venv $(FEDERATION)
+	$(FEDERATION)/bin/$(PIP) --require-hashes -r requirements/federation.txt
 	@touch $@
 
 up: host ## Install what is missing, start the cloud, say what to do next
@@ -87,6 +100,9 @@ conformance-image: env $(CONFORMANCE)/.done ## Upstream's Tempest tests of image
 conformance-placement: env $(CONFORMANCE)/.done ## Upstream's suites of placement against a simulated cloud (SUITES= chooses)
 	$(BIN)/python tests/conformance/placement/run.py $(CONFORMANCE)/bin/python $(SUITES)
 
+test-federation: env directory $(FEDERATION)/.done ## Logins between two clouds, at an OpenID Connect provider and an LDAP server
+	PILEUS_FEDERATION=full $(BIN)/python -m pytest tests/federation -o timeout=600
+
 check: env ## Format, lint, types, layers
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/ruff check src tests bench
@@ -118,7 +134,7 @@ migration: env ## Write the next migration from the declared tables: make migrat
 	$(BIN)/python tools/migration "$(m)"
 
 clean: ## Remove what make built in this checkout
-	rm -rf $(VENV) $(CLIENT) $(CONFORMANCE) .pytest_cache .mypy_cache .ruff_cache build src/*.egg-info
+	rm -rf $(VENV) $(CLIENT) $(CONFORMANCE) $(FEDERATION) .pytest_cache .mypy_cache .ruff_cache build src/*.egg-info
 
 bench-choices: .bench/.done ## Measure the libraries chosen against those not chosen
 	cd bench/choices && for each in routing validation database policy servers flows; do ../../.bench/bin/python $$each.py; done

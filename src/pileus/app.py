@@ -244,6 +244,8 @@ def build(
     tokens = identity.Tokens(db, config)
     parts.add(tokens)
     parts.add(tokens.credential_keys)
+    parts.add(identity.Providers(config, db.clock))
+    parts.add(identity.Keypair(config.shared / "saml.pem", db.clock))
     index = placement.Index(db)
     parts.add(index)
     parts.add(compute.Scheduler(index, compute.read_settings(config.scheduler_file)))

@@ -31,7 +31,7 @@ def main(python: str, name: str, *words: str) -> None:
         with (
             tempfile.NamedTemporaryFile("w", suffix=".json") as options,
             serving() as web,
-            cloud(state, images=images, host=service.host) as at,
+            cloud(state, images=images, identity=service.identity, host=service.host) as at,
         ):
             web.files["/disk.qcow2"] = crafted.qcow2()
             url = {

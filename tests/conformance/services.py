@@ -17,6 +17,7 @@ class Service:
     host: whether the cloud needs one, for servers.
     own: those of one suite, by its name, on top of them.
     images: the cloud's settings of images; those of a suite's name are on top for that suite.
+    identity: the cloud's settings of identity (docs/identity.md).
     """
 
     suites: dict[str, str]
@@ -25,6 +26,7 @@ class Service:
     own: dict[str, Options] = field(default_factory=dict)
     host: bool = False
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
+    identity: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 SERVICES = {
@@ -45,6 +47,14 @@ SERVICES = {
                 "security_compliance": "true",
                 "federation": "true",
                 "external_idp": "false",
+            },
+        },
+        identity={
+            # What Tempest's defaults take for granted.
+            "security_compliance": {
+                "lockout_failure_attempts": 2,
+                "lockout_duration": 5,
+                "unique_last_password_count": 2,
             },
         },
     ),

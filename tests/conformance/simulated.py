@@ -50,10 +50,11 @@ def cloud(
     state: Path,
     policy: Mapping[str, str] | None = None,
     images: Mapping[str, Any] | None = None,
+    identity: Mapping[str, Any] | None = None,
     host: bool = False,
 ) -> Iterator[tuple[str, str]]:
-    """A simulated cloud with this policy and these settings of images: its address and the admin's
-    password. It has a host where it needs one.
+    """A simulated cloud with this policy and these settings of images and of identity: its address
+    and the admin's password. It has a host where it needs one.
     """
     where = ["--state", str(state)]
     up = ["up", *where, "--simulate", "--clouds-file", str(state / "clouds.yaml")]
@@ -61,11 +62,12 @@ def cloud(
     if not settings.exists(state):
         _pileus(*up, "--port", str(free_port()))
         _pileus("down", *where)
-    rules = state / "policy.yaml"
-    rules.write_text(yaml.safe_dump(dict(policy or {})))
-    of_images = state / "image.yaml"
-    of_images.write_text(yaml.safe_dump(dict(images or {})))
-    settings.save(replace(settings.load(state), policy_file=rules, image_file=of_images))
+    written = {"policy_file": policy, "image_file": images, "identity_file": identity}
+    files = {name: state / f"{name}.yaml" for name in written}
+    for name, file in files.items():
+        file.write_text(yaml.safe_dump(dict(written[name] or {})))
+    changed: dict[str, Any] = dict(files)
+    settings.save(replace(settings.load(state), **changed))
     _pileus(*up)
     try:
         config = settings.load(state)

@@ -86,13 +86,27 @@ def test_a_mixed_guests_other_processors_run_among_the_shared_ones() -> None:
     assert _attributes(tree, "cputune/emulatorpin") == [{"cpuset": "0,2,5"}]
 
 
+def test_processors_in_real_time_are_left_alone_by_everything_else() -> None:
+    quick = GuestCell((0, 1), 512, 1, pins=((0, 4), (1, 5)))
+
+    tree = _xml(cells=(quick,), realtime=(1,))
+
+    assert _attributes(tree, "cputune/vcpusched") == [
+        {"vcpus": "1", "scheduler": "fifo", "priority": "1"}
+    ]
+    assert _attributes(tree, "cputune/emulatorpin") == [{"cpuset": "4"}]
+    assert [one.tag for one in tree.iterfind("memoryBacking/*")] == ["nosharepages", "locked"]
+    assert _attributes(tree, "features/pmu") == [{"state": "off"}]
+
+
 @pytest.mark.skipif(
     shutil.which("xmllint") is None, reason="no xmllint here: `make ping` installs it"
 )
 @pytest.mark.parametrize("accelerator", ["kvm", "tcg"])
 def test_the_definition_is_one_by_libvirts_schema(tmp_path: Path, accelerator: str) -> None:
     pinned = PINNED if accelerator == "kvm" else replace(PINNED, pins=(), shared=(4, 5))
-    tree = _xml(accelerator, cells=(pinned, FLOATING), topology=(1, 2, 1))
+    quick = (0,) if accelerator == "kvm" else ()
+    tree = _xml(accelerator, cells=(pinned, FLOATING), topology=(1, 2, 1), realtime=quick)
     file = tmp_path / "domain.xml"
     file.write_bytes(ET.tostring(tree))
 

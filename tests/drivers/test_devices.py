@@ -10,11 +10,14 @@ import pytest
 from test_compute_domain import SHAPE, SPEC
 from test_simulated_compute import NoImages
 
+from pileus import machine
+from pileus.agent.identity import Identity
 from pileus.compute.driver import HostDevice
 from pileus.compute.drivers.domain import domain_xml
 from pileus.compute.drivers.mark import Mark, digest
 from pileus.compute.drivers.simulated import SimulatedCompute
 from pileus.compute.pci.spec import chosen, parse, simulated
+from pileus.config import Config
 from pileus.core.backend import Refused
 from pileus.host.pci import devices
 
@@ -119,6 +122,20 @@ def test_a_simulated_host_has_what_is_named_in_full() -> None:
     assert simulated(parse(whole)) == (HostDevice("0000:02:00.0", "CUSTOM_PCI_10DE_1EB8"),)
     with pytest.raises(ValueError, match="a whole address"):
         simulated(parse('{"vendor_id": "10de", "address": "0000:02:00.0"}'))
+
+
+def test_the_setting_gives_simulated_hosts_their_devices(tmp_path: Path) -> None:
+    text = '{"vendor_id": "10de", "product_id": "1eb8", "address": "0000:02:00.0"}'
+    config = Config(state=tmp_path, simulate=True, host="one", pci_device_spec=text)
+    identity = Identity.begin(tmp_path / "two", "two", "127.0.0.1:1", True, pci_device_spec=text)
+    kept = Identity.read(tmp_path / "two").pci_device_spec
+
+    own = machine.simulated(config)
+    joined = machine.simulated_host("two", machine.Upstairs(), None, pci_device_spec=kept)  # type: ignore[arg-type]
+
+    assert identity.pci_device_spec == kept
+    card = HostDevice("0000:02:00.0", "CUSTOM_PCI_10DE_1EB8")
+    assert own.compute.facts().devices == joined.compute.facts().devices == (card,)
 
 
 def test_a_hosts_devices_are_read_without_those_that_are_shared_out(tmp_path: Path) -> None:

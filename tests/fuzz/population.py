@@ -81,10 +81,34 @@ def _identity(m: _Maker) -> None:
     )
     ids["application_credential_id"] = made["id"]
     ids["access_rule_id"] = made["access_rules"][0]["id"]
+    _federation(m)
     _kept(m)
     _lent(m)
     login = m.cloud.token("demo", "demo-secret", "demo")
     ids["token"] = login.headers["X-Subject-Token"]
+
+
+def _federation(m: _Maker) -> None:
+    ids, admin, at = m.ids, m.cloud.admin, "/identity/v3/OS-FEDERATION"
+
+    def put(path: str, one: str, body: dict[str, Any]) -> str:
+        return str(m.ask(admin, "PUT", f"{at}/{path}", {one: body}).json()[one]["id"])
+
+    rule = {"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "name"}]}
+    config = {"identity": {"driver": "sql"}, "ldap": {"url": "ldap://127.0.0.1:9"}}
+    path = f"/identity/v3/domains/{ids['domain_id']}/config"
+    m.ask(admin, "PUT", path, {"config": config})
+    ids["group"], ids["option"] = "ldap", "url"
+    urls = {"auth_url": "https://b.example.com/v3", "sp_url": "https://b.example.com/sp"}
+    ids["mapping_id"] = put(f"mappings/{m.name('mapping')}", "mapping", {"rules": [rule]})
+    provider = f"identity_providers/{m.name('idp')}"
+    known = {"remote_ids": [m.name("entity")], "enabled": True}
+    ids["idp_id"] = put(provider, "identity_provider", known)
+    body = {"mapping_id": ids["mapping_id"]}
+    ids["protocol_id"] = put(f"{provider}/protocols/{m.name('protocol')}", "protocol", body)
+    ids["service_provider_id"] = put(
+        f"service_providers/{m.name('cloud')}", "service_provider", urls
+    )
 
 
 def _kept(m: _Maker) -> None:

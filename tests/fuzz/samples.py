@@ -96,6 +96,8 @@ BODILESS = {
     r"POST /v3/OS-OAUTH1/(request|access)_token": "a header signs what is asked for",
     r"PUT .*/tags/\{tag\}": "the path names the tag",
     r"POST /v2/images/\{image_id\}/actions/(deactivate|reactivate)": "the path names the action",
+    r"POST /v3/.*/protocols/\{protocol_id\}/(auth|websso)": "headers and cookies say who it is",
+    r"POST /v3/auth/OS-FEDERATION/websso/\{protocol_id\}": "the query says where to go",
     r"POST /v2/metadefs/namespaces/\{namespace\}/tags/\{name\}": "the path names the tag",
     r"PUT /v2/cache/\{image_id\}": "the path names the image",
     r"POST /v2/cache/(clean|prune)": "the path names the action",

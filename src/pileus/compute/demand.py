@@ -22,7 +22,7 @@ _PROCESSORS = frozenset({"VCPU", "PCPU"})
 _USUAL = _PROCESSORS | {"MEMORY_MB", "DISK_GB"}
 _NONE: Image = {}
 _MOST_GROUPS = 64
-_MASK = "hw:cpu_dedicated_mask"
+_MASK, _REALTIME = "hw:cpu_dedicated_mask", "hw:cpu_realtime_mask"
 
 
 def needs(flavor: Flavor, root_gb: int = 0, image: Image = _NONE) -> dict[str, int]:
@@ -130,11 +130,13 @@ def dedicated(flavor: Flavor, image: Image = _NONE) -> frozenset[int]:
 
     Raises BadRequest for a mask that cannot be meant.
     """
-    specs = flavor.get("extra_specs", {})
+    specs = _masks(flavor, image)
     policy, mask = specs.get("hw:cpu_policy") or image.get("hw_cpu_policy"), specs.get(_MASK)
     every = frozenset(range(flavor["vcpus"]))
     if policy == "mixed":
-        return _masked(mask, every)
+        # Who says which run in real time has said which are dedicated.
+        given = _REALTIME if mask is None and _in_real_time(specs) else _MASK
+        return _masked(specs, given, every)
     if mask is not None:
         raise BadRequest(
             f"The flavor's {_MASK} is for hw:cpu_policy=mixed, not for {policy or 'none'}."
@@ -142,20 +144,51 @@ def dedicated(flavor: Flavor, image: Image = _NONE) -> frozenset[int]:
     return every if policy == "dedicated" else frozenset()
 
 
-def _masked(mask: str | None, every: frozenset[int]) -> frozenset[int]:
-    """The processors of a mask, such as 1-3, or ^0: all but the first."""
+def realtime(flavor: Flavor, image: Image = _NONE) -> frozenset[int]:
+    """Those of the guest's processors that run in real time, all of them dedicated ones.
+
+    At least one does not: what QEMU does for the guest runs beside it. Raises BadRequest.
+    """
+    specs, own = _masks(flavor, image), dedicated(flavor, image)
+    every = frozenset(range(flavor["vcpus"]))
+    if not _in_real_time(specs):
+        if _REALTIME in specs:
+            raise BadRequest(f"The flavor's {_REALTIME} is for hw:cpu_realtime=yes.")
+        return frozenset()
+    if not own:
+        raise BadRequest("The flavor's hw:cpu_realtime needs hw:cpu_policy dedicated or mixed.")
+    if own != every and _REALTIME not in specs:
+        return own
+    found = _masked(specs, _REALTIME, every)
+    if not found <= own:
+        raise BadRequest(f"The flavor's {_REALTIME} names processors that are not dedicated.")
+    return found
+
+
+def _masks(flavor: Flavor, image: Image) -> Mapping[str, str]:
+    """The flavor's extra specs; an image knows better which of its processors are to be quick."""
+    specs: Mapping[str, str] = flavor.get("extra_specs", {})
+    own = image.get("hw_cpu_realtime_mask")
+    return specs if own is None or not _in_real_time(specs) else {**specs, _REALTIME: own}
+
+
+def _in_real_time(specs: Mapping[str, str]) -> bool:
+    return specs.get("hw:cpu_realtime", "").lower() in ("yes", "true", "on", "1", "y", "t")
+
+
+def _masked(specs: Mapping[str, str], key: str, every: frozenset[int]) -> frozenset[int]:
+    """The processors of a mask, such as 1-3, or ^0: all but the first. Never none, never all."""
+    mask = specs.get(key)
     if mask is None:
-        raise BadRequest(
-            f"The flavor's hw:cpu_policy is mixed: {_MASK} must say what is dedicated."
-        )
+        raise BadRequest(f"The flavor's {key} must say which processors are so, and which not.")
     try:
         found = parse(f"0-{max(every)},{mask}" if mask.strip().startswith("^") else mask)
     except ValueError as wrong:
-        raise BadRequest(f"The flavor's {_MASK} is {mask[:80]!r}: {wrong}.") from None
+        raise BadRequest(f"The flavor's {key} is {mask[:80]!r}: {wrong}.") from None
     if not found or not found < every:
         raise BadRequest(
-            f"The flavor's {_MASK} is {mask[:80]!r}: of processors 0 to {max(every)} at least one"
-            " must be dedicated and one shared."
+            f"The flavor's {key} is {mask[:80]!r}: of processors 0 to {max(every)} at least one"
+            " must be so, and one not."
         )
     return frozenset(found)
 

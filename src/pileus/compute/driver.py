@@ -112,6 +112,7 @@ class GuestSpec:
     # What the guest's processors look like to it; (): one socket each.
     topology: tuple[int, ...] = ()  # sockets, cores a socket, threads a core
     cells: tuple[GuestCell, ...] = ()  # (): its processors and memory are anywhere on the host
+    realtime: tuple[int, ...] = ()  # those of its processors, all pinned, that run in real time
     devices: tuple[str, ...] = ()  # the host's PCI devices that it has to itself, by address
 
 

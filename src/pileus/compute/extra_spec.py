@@ -22,7 +22,8 @@ _KNOWN: Mapping[str, tuple[str, str]] = {
     r"aggregate_instance_extra_specs:.+": _ANY,
     r"capabilities:.+": _ANY,
     r"hw:cpu_policy": ("shared|dedicated|mixed", "shared, dedicated or mixed"),
-    r"hw:cpu_dedicated_mask": _CPUS,
+    r"hw:cpu_(dedicated|realtime)_mask": _CPUS,
+    r"hw:cpu_realtime": ("(?i)yes|true|on|1|y|t|no|false|off|0|n|f", "yes or no"),
     r"hw:cpu_thread_policy": ("prefer|isolate|require", "prefer, isolate or require"),
     r"hw:cpu_(sockets|cores|threads)": _COUNT,
     r"hw:(cpu_max|max_cpu)_(sockets|cores|threads)": _COUNT,
@@ -45,7 +46,9 @@ _KNOWN: Mapping[str, tuple[str, str]] = {
 # What classic clouds know and nothing here can keep: key → why, or what to use instead.
 _NOT_HERE: Mapping[str, str] = {
     r"pci_passthrough:.*": "devices are asked for by pci_passthrough:alias",
-    r"hw:(cpu_realtime|cpu_realtime_mask|emulator_threads_policy)": "no guest runs in real time",
+    r"hw:emulator_threads_policy": (
+        "QEMU's own threads run on the guest's processors, in real time on those that are not"
+    ),
     r"hw:(mem_encryption|mem_encryption_model|pmem|locked_memory)": (
         "no driver here encrypts, locks or keeps a guest's memory"
     ),

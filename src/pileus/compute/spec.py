@@ -8,7 +8,7 @@ from typing import Any
 from .. import network
 from ..core.db import Tx
 from ..core.errors import BadRequest
-from .demand import beyond
+from .demand import beyond, realtime
 from .driver import Disk, GuestSpec, Nic
 from .host import host_id
 from .metadata import drive_files
@@ -46,15 +46,18 @@ def size(tx: Tx, server: Server, flavor: Mapping[str, Any], host: str) -> dict[s
     """What a flavor makes of the server's guest on a host, as its desired guest has it."""
     image, cells = server.image_properties, list[dict[str, Any]]()
     shape: tuple[int, ...] = ()
+    quick: frozenset[int] = frozenset()
     # What contradicts itself was not refused before it was heeded: such a guest stays as it was.
     with suppress(BadRequest):
         shape = topology(flavor, image)
         cells = pinned(tx, server.id, host_id(host)) if wanted(flavor, image) else []
+        quick = realtime(flavor, image)
     return {
         "vcpus": flavor["vcpus"],
         "memory_mb": flavor["ram"],
         "topology": list(shape),
         "cells": cells,
+        "realtime": sorted(quick),
         "devices": addresses(tx, server.id, host_id(host)) if beyond(flavor, image) else [],
     }
 

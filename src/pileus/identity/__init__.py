@@ -5,6 +5,8 @@ from .audit import INVARIANTS
 from .catalog import endpoint_url
 from .credential_keys import CredentialKeys
 from .credential_rotation import rotate
+from .federation.provider import Providers
+from .federation.saml.keypair import Keypair
 from .first_start import first_start
 from .key_rotation import rotate as rotate_token_keys
 from .limit import limits
@@ -25,7 +27,9 @@ __all__ = [
     "SERVICE",
     "BadSettings",
     "CredentialKeys",
+    "Keypair",
     "Project",
+    "Providers",
     "Tokens",
     "endpoint_url",
     "first_start",

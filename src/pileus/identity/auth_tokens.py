@@ -1,5 +1,6 @@
 """What can be done with a token that is out: show, check and revoke it; and what it opens."""
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,8 +12,8 @@ from ..wire.route import Route
 from . import token_body
 from .catalog import filled
 from .revision import current, revoke
-from .rows import Assignment, Domain, Member, Project
-from .standing import SYSTEM
+from .rows import Assignment, Domain, Project
+from .standing import SYSTEM, groups_of
 from .tokens import Tokens, Understood
 
 
@@ -68,9 +69,9 @@ def show_catalog(ctx: Context) -> object:
     return {"catalog": filled(stored, who.project_id, who.user_id), "links": links}
 
 
-def projects(tx: Tx, user_id: str) -> list[Project]:
-    """The enabled projects that the user has a role on."""
-    plain, down = _targets(tx, user_id)
+def projects(tx: Tx, user_id: str, groups: Collection[str] = ()) -> list[Project]:
+    """The enabled projects that the user has a role on; `groups` as in `standing.held`."""
+    plain, down = _targets(tx, user_id, groups)
     found = tx.all(
         Project,
         Project.enabled.is_(True),
@@ -91,18 +92,24 @@ def projects(tx: Tx, user_id: str) -> list[Project]:
     return found
 
 
-def _targets(tx: Tx, user_id: str) -> tuple[list[str], list[str]]:
-    groups = [m.group_id for m in tx.all(Member, user_id=user_id)]
-    rows = tx.all(Assignment, actor_id=[user_id, *groups])
+def _targets(tx: Tx, user_id: str, groups: Collection[str]) -> tuple[list[str], list[str]]:
+    actors = {user_id, *groups, *groups_of(tx, user_id)}
+    rows = tx.all(Assignment, actor_id=sorted(actors))
     plain = {r.target_id for r in rows if not r.inherited}
     return sorted(plain), sorted({r.target_id for r in rows if r.inherited})
+
+
+def _brought(ctx: Context) -> Collection[str]:
+    """The groups that a federated token brings along."""
+    found: Collection[str] = ctx.who.extra.get("federated_groups", ())
+    return found
 
 
 def list_projects(ctx: Context) -> object:
     """GET /v3/auth/projects."""
     from .project import shown
 
-    found = projects(ctx.tx, ctx.who.user_id)
+    found = projects(ctx.tx, ctx.who.user_id, _brought(ctx))
     return ctx.service.page(ctx, "projects", shown(ctx, found), "")
 
 
@@ -110,14 +117,14 @@ def list_domains(ctx: Context) -> object:
     """GET /v3/auth/domains."""
     from .domain import shown
 
-    plain, _ = _targets(ctx.tx, ctx.who.user_id)
+    plain, _ = _targets(ctx.tx, ctx.who.user_id, _brought(ctx))
     found = ctx.tx.all(Domain, enabled=True, id=plain, order=[Domain.name])
     return ctx.service.page(ctx, "domains", shown(ctx, found), "")
 
 
 def list_system(ctx: Context) -> object:
     """GET /v3/auth/system: `{"system": [{"all": true}]}` for who has a role on the system."""
-    plain, _ = _targets(ctx.tx, ctx.who.user_id)
+    plain, _ = _targets(ctx.tx, ctx.who.user_id, _brought(ctx))
     found: list[dict[str, Any]] = [{"all": True}] if SYSTEM in plain else []
     return {"system": found, "links": {"self": ctx.url("/v3/auth/system")}}
 

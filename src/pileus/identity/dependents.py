@@ -4,6 +4,9 @@ import sqlalchemy as sa
 
 from ..core.db import Tx
 from .credential import Credential
+from .federation import shadow
+from .federation.rows import ExpiringMember
+from .ldap import domain_config, read_only
 from .limit import Limit
 from .oauth1 import AccessToken, RequestToken
 from .password_rules import OldPassword
@@ -37,6 +40,8 @@ def of_user(tx: Tx, user: User) -> None:
     tx.remove_where(AccessRule, user_id=user.id)
     tx.remove_where(OldPassword, user_id=user.id)
     tx.remove_where(Credential, user_id=user.id)
+    shadow.forget(tx, user.id)
+    read_only.forget(tx, user.id)
     tx.remove_where(RequestToken, user_id=user.id)
     tx.remove_where(AccessToken, authorizing_user_id=user.id)
     lent = sa.or_(Trust.trustor_user_id == user.id, Trust.trustee_user_id == user.id)
@@ -62,6 +67,7 @@ def of_domain(tx: Tx, domain: Domain) -> None:
     """Remove what is a domain's, once what is in it has gone."""
     tx.remove_where(Assignment, target_id=domain.id)
     tx.remove_where(Limit, holder=domain.id)
+    domain_config.forget(tx, domain.id)
 
 
 def of_endpoint(tx: Tx, endpoint: Endpoint) -> None:
@@ -95,7 +101,9 @@ def of_policy(tx: Tx, policy_id: str) -> None:
 def of_group(tx: Tx, group: Group) -> None:
     """Remove what is a group's."""
     tx.remove_where(Member, group_id=group.id)
+    tx.remove_where(ExpiringMember, group_id=group.id)
     tx.remove_where(Assignment, actor_id=group.id)
+    read_only.forget(tx, group.id)
 
 
 def of_role(tx: Tx, role: Role) -> None:

@@ -8,6 +8,7 @@ from ..core.errors import Conflict, Forbidden
 from ..wire.context import Context
 from ..wire.route import Route
 from . import dependents, noun
+from .federation.identity_provider import drop_of_domain
 from .project import drop as drop_project
 from .revision import bump, revoke
 from .rows import Assignment, Domain, Group, Project, Role, User
@@ -89,6 +90,7 @@ def remove(ctx: Context, row: Domain) -> None:
     roles = tx.all(Role, domain_id=row.id)
     if roles and tx.exists(Assignment, role_id=[r.id for r in roles]):
         raise Conflict("Roles of this domain are still assigned: revoke them first.")
+    drop_of_domain(tx, row.id, hours)
     for user in tx.all(User, domain_id=row.id):
         drop_user(tx, user, hours)
     for project in tx.all(Project, domain_id=row.id):

@@ -6,6 +6,7 @@ from ..core.errors import BadRequest, NotFound
 from ..wire.context import Context, Response
 from ..wire.route import Route
 from . import dependents, noun
+from .ldap import read_only
 from .revision import bump
 from .rows import Domain, Group, Member, User
 from .user import shown as shown_users
@@ -35,12 +36,14 @@ def _create(ctx: Context) -> object:
     ctx.require("identity:create_group", {"target.group.domain_id": domain_id})
     if ctx.tx.get(Domain, domain_id) is None:
         raise BadRequest(f"group.domain_id: there is no domain {domain_id!r}.")
+    read_only.check_domain(ctx.tx, domain_id)
     noun.taken(ctx.tx, Group, values["name"], Group.domain_id == domain_id)
     return _one(ctx, ctx.tx.add(Group(**(values | {"domain_id": domain_id}), extra=free)))
 
 
 def _update(ctx: Context) -> object:
     row = _find(ctx, "update_group")
+    read_only.check_row(ctx.tx, row.id)
     values, free = noun.body(ctx, Group, row)
     if "name" in values:
         here = Group.domain_id == row.domain_id
@@ -51,6 +54,7 @@ def _update(ctx: Context) -> object:
 
 def _delete(ctx: Context) -> None:
     row = noun.present(ctx, Group, ctx.params["group_id"], "identity:delete_group")
+    read_only.check_row(ctx.tx, row.id)
     dependents.of_group(ctx.tx, row)
     ctx.tx.remove(row)
     bump(ctx.tx)
@@ -83,13 +87,15 @@ def _check(ctx: Context) -> Response:
 
 def _add(ctx: Context) -> None:
     group, user, member = _pair(ctx, "add_user_to_group")
+    read_only.check_row(ctx.tx, group.id)
     if member is None:
         ctx.tx.add(Member(group_id=group.id, user_id=user.id))
         bump(ctx.tx)
 
 
 def _remove(ctx: Context) -> None:
-    _, _, member = _pair(ctx, "remove_user_from_group")
+    group, _, member = _pair(ctx, "remove_user_from_group")
+    read_only.check_row(ctx.tx, group.id)
     if member is None:
         raise NotFound("The user is not in this group.")
     ctx.tx.remove(member)

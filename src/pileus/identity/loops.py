@@ -1,9 +1,14 @@
-"""The one loop of identity: forget revocations that no living token can need."""
+"""The loops of identity: forget what has ended, and follow the directories."""
 
 from ..core.db import Database
 from ..core.loop import Loop
 from ..core.parts import Parts
+from .federation import lapse
+from .ldap import sync
 from .revision import prune
+from .tokens import Tokens
+
+_DIRECTORIES = 300.0  # seconds between two readings of a directory
 
 
 def loops(parts: Parts) -> list[Loop]:
@@ -13,4 +18,16 @@ def loops(parts: Parts) -> list[Loop]:
     def tidy() -> None:
         db.run(prune)
 
-    return [Loop("identity.revocations", 3600, tidy, db, db.owner)]
+    def end_memberships() -> None:
+        db.run(lapse.end)
+
+    def follow() -> None:
+        sync.all_domains(db, parts[Tokens].hours)
+
+    directories = Loop("identity.directories", _DIRECTORIES, follow, db, db.owner)
+    db.listen("directory", lambda _key: directories.nudge())
+    return [
+        Loop("identity.memberships", 60, end_memberships, db, db.owner),
+        Loop("identity.revocations", 3600, tidy, db, db.owner),
+        directories,
+    ]

@@ -32,6 +32,10 @@ from . import (
     user,
     versions,
 )
+from .federation import rules as federation_rules
+from .federation.routes import routes as federation_routes
+from .federation.saml import consumer
+from .ldap import domain_config
 from .rules import RULES
 
 SERVICE = Service(
@@ -60,6 +64,8 @@ SERVICE = Service(
         *oauth1.routes(),
         *revocation_events.routes(),
         *endpoint.routes(),
+        *federation_routes(),
+        *domain_config.routes(),
         *registered_limit.routes(),
         *limit.routes(),
         *policy.routes(),
@@ -67,7 +73,8 @@ SERVICE = Service(
         *endpoint_group.routes(),
         *project_endpoint.routes(),
     ),
+    stand_ins=consumer.STAND_INS,
     faults=faults.identity,
     page=pages.identity,
-    rules=tuple(RULES),
+    rules=(*RULES, *federation_rules.rules()),
 )

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..core.db import Tx
+from .federation.rows import ExpiringMember
 from .payload import Scope
 from .rows import Assignment, Domain, Implication, Member, Project, Role, User
 
@@ -102,6 +103,12 @@ _actors = sa.or_(
     Assignment.actor_id.in_(
         sa.select(Member.group_id).where(Member.user_id == sa.bindparam("user"))
     ),
+    Assignment.actor_id.in_(
+        sa.select(ExpiringMember.group_id).where(
+            ExpiringMember.user_id == sa.bindparam("user"),
+            ExpiringMember.expires_at > sa.bindparam("now"),
+        )
+    ),
     Assignment.actor_id.in_(sa.bindparam("groups", expanding=True)),
 )
 _HELD = sa.select(Assignment.role_id).where(
@@ -140,9 +147,18 @@ def held(tx: Tx, user_id: str, scope: Scope, groups: Collection[str] = ()) -> se
     """
     where = SYSTEM if scope.kind == "system" else scope.id
     above = ancestors(tx, scope.id) if scope.kind == "project" else []
-    given = {"user": user_id, "target": where, "above": above, "groups": list(groups)}
+    given: dict[str, object] = {"user": user_id, "target": where, "above": above}
+    given |= {"groups": list(groups), "now": tx.now}
     found = tx.conn.execute(_HELD, given)
     return {row[0] for row in found}
+
+
+def groups_of(tx: Tx, user_id: str) -> list[str]:
+    """The ids of the groups that the user is in now, expiring memberships included."""
+    lasting = [m.group_id for m in tx.all(Member, user_id=user_id)]
+    now = ExpiringMember.expires_at > tx.now
+    expiring = [m.group_id for m in tx.all(ExpiringMember, now, user_id=user_id)]
+    return list(dict.fromkeys([*lasting, *expiring]))
 
 
 _PARENT = sa.select(Project.parent_id, Project.domain_id).where(Project.id == sa.bindparam("id"))

@@ -29,6 +29,8 @@ def body(token: Understood, stored: Catalog, with_catalog: bool = True) -> dict[
         found["oauth2_credential"] = {"x5t#S256": ties.thumbprint}
     if token.loan is not None:
         found |= token.loan.shown
+    if token.service_providers:
+        found["service_providers"] = token.service_providers
     kind, target = payload.scope.kind, token.target
     if target is None:
         return {"token": found}

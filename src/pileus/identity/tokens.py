@@ -16,10 +16,13 @@ from . import delegation, revision, standing
 from .catalog import Catalog, catalog
 from .credential_keys import CredentialKeys
 from .delegation import Loan
+from .federation import standing as federation
 from .jws import Jws
 from .keys import Keys
+from .ldap.check import Directories
+from .ldap.sync import STORED
 from .passwords import Passwords
-from .payload import FREE, Federated, Payload, Scope, Ties, new_audit_id, pack, unpack
+from .payload import FREE, Payload, Scope, Ties, new_audit_id, pack, unpack
 from .remembered import Remembered
 from .rows import ApplicationCredential, Project
 from .settings import read as read_settings
@@ -47,6 +50,7 @@ class Understood:
     roles: dict[str, str]  # names by id, implied ones included
     credential: ApplicationCredential | None
     loan: Loan | None
+    service_providers: list[dict[str, str]]
     revision: int
     credentials: Credentials
 
@@ -61,6 +65,7 @@ class _Snapshot:
     revision: int
     roles: Roles
     catalog: Catalog
+    service_providers: list[dict[str, str]]
     people: dict[str, Person] = field(default_factory=dict)
     targets: dict[Scope, Named] = field(default_factory=dict)
     projects: dict[tuple[str, str], str] = field(default_factory=dict)  # by domain and name
@@ -82,6 +87,7 @@ class Tokens:
         self.life = config.token_hours * 3600.0  # seconds
         self.hours = (self.life + self.late) / 3600  # for which a token may be of any use
         self.passwords = Passwords()
+        self.passwords.elsewhere[STORED] = Directories(db).matches
         self._db = db
         self.keys = Keys(config.shared / "fernet-keys")
         self.credential_keys = CredentialKeys(config.shared / "credential-keys")
@@ -205,10 +211,15 @@ class Tokens:
         if user is None or (scope.kind != "unscoped" and target is None):
             raise refused()
         credential, loan = self._credential(tx, payload), self._loan(tx, shared, payload)
+        groups: tuple[str, ...] | None = ()
+        if payload.ties.federated is not None:
+            groups = federation.groups(tx, payload.ties.federated)
+        if groups is None:
+            raise refused()
         roles: dict[str, str] = {}
         if scope.kind != "unscoped":
             lender = loan.lender_id if loan else user.id
-            roles = self._held(tx, shared, lender, scope, payload.ties.federated)
+            roles = self._held(tx, shared, lender, scope, groups)
             if credential is not None:
                 wanted = shared.roles.closure(credential.role_ids)
                 roles = {k: v for k, v in roles.items() if k in wanted}
@@ -217,14 +228,16 @@ class Tokens:
                 roles = wanted if wanted.keys() <= roles.keys() else {}
             if not roles:
                 raise refused()
-        who = _credentials(payload, user, target, roles, credential)
-        return Understood(payload, user, target, roles, credential, loan, now, who)
+        who = _credentials(payload, user, target, roles, credential, groups)
+        others = shared.service_providers
+        return Understood(payload, user, target, roles, credential, loan, others, now, who)
 
     def snapshot(self, tx: Tx, now: int) -> _Snapshot:
         """Roles and catalog at this revision."""
         found = self._snapshot
         if found is None or found.revision != now:
-            found = _Snapshot(now, standing.roles(tx), catalog(tx))
+            others = federation.service_providers(tx)
+            found = _Snapshot(now, standing.roles(tx), catalog(tx), others)
             if not revision.bumped(tx):
                 self._snapshot = found
         return found
@@ -252,12 +265,14 @@ class Tokens:
         return found
 
     def _held(
-        self, tx: Tx, shared: _Snapshot, user_id: str, scope: Scope, federated: Federated | None
+        self, tx: Tx, shared: _Snapshot, user_id: str, scope: Scope, groups: tuple[str, ...]
     ) -> dict[str, str]:
-        """The names of the roles that a user has there, by id, implied ones included."""
-        if federated is not None:
-            held = standing.held(tx, user_id, scope, federated.groups)
-            return shared.roles.closure(held)
+        """The names of the roles that a user has there, by id, implied ones included.
+
+        groups: the user is in these, too, by a federated login.
+        """
+        if groups:
+            return shared.roles.closure(standing.held(tx, user_id, scope, groups))
         found = shared.held.get((user_id, scope))
         if found is None:
             found = shared.roles.closure(standing.held(tx, user_id, scope))
@@ -343,6 +358,7 @@ def _credentials(
     target: Named | None,
     roles: dict[str, str],
     credential: ApplicationCredential | None,
+    groups: tuple[str, ...],
 ) -> Credentials:
     kind = payload.scope.kind
     project = target if kind == "project" else None
@@ -352,6 +368,8 @@ def _credentials(
         extra["token.domain.id"] = domain_id
     if project is not None:
         extra["token.project.domain.id"] = project.domain_id
+    if groups:
+        extra["federated_groups"] = groups
     if payload.ties.trust_id:
         extra["trust_id"] = payload.ties.trust_id
     if payload.ties.access_token_id:

@@ -13,14 +13,17 @@ from ..wire.context import Context
 from ..wire.route import Route
 from . import dependents, noun, password_rules, user_options, user_password
 from .auth_tokens import projects
+from .federation import of_user
+from .ldap import read_only
 from .passwords import LONGEST
 from .revision import bump, revoke
-from .rows import Domain, Group, Member, User
+from .rows import Domain, Group, User
 from .settings import SecurityCompliance
+from .standing import groups_of
 from .tokens import Tokens
 
 PASSWORD = Text(LONGEST, 1)
-_OWN_KEYS = ("password", "original_password", "options")
+_OWN_KEYS = ("password", "original_password", "options", of_user.KEY)
 _COMPARED = {
     "lt": operator.lt,
     "lte": operator.le,
@@ -40,6 +43,7 @@ def shown(ctx: Context, users: Sequence[User]) -> list[dict[str, Any]]:
             one["enabled"] = False
         if user.default_project_id is not None:
             one["default_project_id"] = user.default_project_id
+    of_user.show(ctx.tx, found)
     return found
 
 
@@ -47,6 +51,7 @@ def _list(ctx: Context) -> object:
     domain = noun.list_domain(ctx, "identity:list_users")
     where = [User.domain_id == domain] if domain else []
     where += [_ends(value) for value in ctx.request.every("password_expires_at")]
+    where += of_user.conditions(ctx)
     rows, marker = noun.listed(ctx, User, where)
     return ctx.service.page(ctx, "users", shown(ctx, rows), marker)
 
@@ -94,17 +99,19 @@ def _create(ctx: Context) -> object:
     domain_id = noun.domain_of(ctx, values.get("domain_id"))
     tokens = ctx.parts[Tokens]
     rules = tokens.settings.security_compliance
-    password = _password(ctx, rules)
+    password, federated = _password(ctx, rules), of_user.read(ctx)
     stored = None if password is None else tokens.passwords.hash(password)
 
     def work(tx: Tx) -> object:
         ctx._tx = tx
         if tx.get(Domain, domain_id) is None:
             raise NotFound(f"user.domain_id: there is no domain {domain_id!r}.")
+        read_only.check_domain(tx, domain_id)
         noun.taken(tx, User, values["name"], User.domain_id == domain_id)
         fixed = {"domain_id": domain_id, "options": options}
         fixed |= password_rules.fresh(tx.now, rules, options, stored, own=False)
         row = tx.add(User(**(values | fixed), extra=free))
+        of_user.store(tx, row.id, federated)
         return {"user": shown(ctx, [row])[0]}
 
     return ctx.db.run(work)
@@ -126,6 +133,7 @@ def _update(ctx: Context) -> object:
     def work(tx: Tx) -> object:
         ctx._tx = tx
         row = noun.find(ctx, User, key, "identity:update_user")
+        read_only.check_row(tx, row.id)
         values, free = noun.body(ctx, User, row, skip=_OWN_KEYS)
         if "name" in values:
             noun.taken(tx, User, values["name"], User.domain_id == row.domain_id, but=row.id)
@@ -133,6 +141,7 @@ def _update(ctx: Context) -> object:
             values |= {"failures": None, "failed_at": None, "last_active_at": tx.now}
         values["options"] = _options(ctx, row.options)
         tx.change(row, extra=row.extra | free, **values)
+        of_user.store(tx, row.id, of_user.read(ctx))
         if password is not None:
             password_rules.set_password(tx, rules, row, stored, own=False)
         if password is not None or values.get("enabled") is False:
@@ -146,6 +155,7 @@ def _update(ctx: Context) -> object:
 
 def _delete(ctx: Context) -> None:
     row = noun.find(ctx, User, ctx.params["user_id"], "identity:delete_user")
+    read_only.check_row(ctx.tx, row.id)
     drop(ctx.tx, row, ctx.parts[Tokens].hours)
 
 
@@ -166,9 +176,12 @@ def _projects(ctx: Context) -> object:
 
 def _groups(ctx: Context) -> object:
     row = noun.find(ctx, User, ctx.params["user_id"], "identity:list_groups_for_user")
-    ids = [m.group_id for m in ctx.tx.all(Member, user_id=row.id)]
-    rows, marker = noun.listed(ctx, Group, [Group.id.in_(ids), *noun.inside(ctx, Group)])
-    return ctx.service.page(ctx, "groups", noun.view(ctx, rows), marker)
+    rows, marker = noun.listed(
+        ctx, Group, [Group.id.in_(groups_of(ctx.tx, row.id)), *noun.inside(ctx, Group)]
+    )
+    shown_groups = noun.view(ctx, rows)
+    of_user.show_ends(ctx.tx, row.id, shown_groups)
+    return ctx.service.page(ctx, "groups", shown_groups, marker)
 
 
 def routes() -> tuple[Route, ...]:

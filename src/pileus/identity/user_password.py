@@ -5,6 +5,7 @@ from ..core.errors import BadRequest, Unauthorized
 from ..core.types import Field, Object, Text
 from ..wire.context import Context, Response
 from . import password_rules
+from .ldap import read_only
 from .passwords import LONGEST
 from .revision import revoke
 from .rows import User
@@ -35,7 +36,12 @@ def change(ctx: Context) -> Response:
         if rules.lockout_failure_attempts:
             ctx.db.run(lambda tx: password_rules.failed(tx, rules, user.id if user else ""))
         raise _wrong()
-    ctx.db.read(lambda tx: password_rules.changeable(rules, user, tx.now))
+
+    def may(tx: Tx) -> None:
+        read_only.check_row(tx, key)
+        password_rules.changeable(rules, user, tx.now)
+
+    ctx.db.read(may)
     password_rules.strong(rules, given["password"])
     if any(passwords.matches(given["password"], one) for one in former if one):
         raise BadRequest(

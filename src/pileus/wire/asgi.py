@@ -147,7 +147,7 @@ class _Call:
 
     async def _answer(self) -> Response:
         scope, dispatcher = self.scope, self.app._dispatcher
-        path: str = scope["path"]
+        path = dispatcher.inside(scope["path"])
         self.service = dispatcher.mounted(path)
         request = _request(scope, path[len(self.service.path) :] if self.service else path)
         loop = asyncio.get_running_loop()

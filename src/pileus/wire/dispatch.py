@@ -51,7 +51,16 @@ class Dispatcher:
         # The longest mount first, so that "/volume/v3" would win over "/volume".
         self.services = sorted(services, key=lambda s: -len(s.path))
         self._routers = {s.path: Router(s.routes, s.strict_slash) for s in self.services}
+        self._stand_ins = {
+            outside: service.path + inside
+            for service in self.services
+            for outside, inside in service.stand_ins.items()
+        }
         self._parts, self._auth = parts, auth
+
+    def inside(self, path: str) -> str:
+        """The path below a mount that a path stands for; most stand for themselves."""
+        return self._stand_ins.get(path, path)
 
     def mounted(self, path: str) -> Service | None:
         """The service that this path belongs to."""

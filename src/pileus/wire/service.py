@@ -1,6 +1,6 @@
 """A service as the wire sees it: where it is mounted, its versions, routes, rules and faults."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,4 +55,6 @@ class Service:
     # A path under which the routes of another answer as well, always in the oldest microversion:
     # compute's v2.0 is v2.1 without microversions.
     unversioned: tuple[str, str] | None = None
+    # Whole paths outside of every mount that this service answers, and its own paths that do it.
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = field(default=())  # further catalog types, such as "volumev3"

@@ -124,7 +124,7 @@ def test_an_expired_token_makes_no_other(cloud: Cloud, clock: ManualClock):
 
     clock.advance(13 * HOUR)
 
-    assert login(cloud, by_token(token), "unscoped").status_code == 401
+    assert login(cloud, by_token(token), "unscoped").status_code == 404
 
 
 def test_a_token_with_a_scope_may_be_kept_from_making_others(cloud: Cloud):

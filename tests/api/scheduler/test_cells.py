@@ -140,10 +140,10 @@ def test_a_mixed_guest_finds_no_host_whose_dedicated_processors_are_gone(fleet: 
 @pytest.mark.parametrize(
     ("specs", "said"),
     [
-        ({"hw:cpu_policy": "mixed"}, "must say what is dedicated"),
-        (_MIXED | {"hw:cpu_dedicated_mask": "0-3"}, "at least one must be dedicated"),
-        (_MIXED | {"hw:cpu_dedicated_mask": "4"}, "at least one must be dedicated"),
-        (_MIXED | {"hw:cpu_dedicated_mask": "^0-3"}, "at least one must be dedicated"),
+        ({"hw:cpu_policy": "mixed"}, "hw:cpu_dedicated_mask must say"),
+        (_MIXED | {"hw:cpu_dedicated_mask": "0-3"}, "at least one must be so"),
+        (_MIXED | {"hw:cpu_dedicated_mask": "4"}, "at least one must be so"),
+        (_MIXED | {"hw:cpu_dedicated_mask": "^0-3"}, "at least one must be so"),
         ({"hw:cpu_dedicated_mask": "1"}, "for hw:cpu_policy=mixed, not for none"),
         (_MIXED | {"hw:cpu_policy": "dedicated"}, "for hw:cpu_policy=mixed, not for dedicated"),
     ],
@@ -154,6 +154,63 @@ def test_a_mask_that_cannot_be_meant_is_refused(
     fleet.host("a", cells=two_cells())
 
     answer = fleet.ask(fleet.flavor("odd", specs, vcpus=4))
+
+    assert answer.status_code == 400
+    assert said in answer.json()["badRequest"]["message"]
+
+
+_REALTIME = {"hw:cpu_policy": "dedicated", "hw:cpu_realtime": "yes", "hw:cpu_realtime_mask": "^0"}
+
+
+@pytest.mark.parametrize(
+    ("specs", "dedicated", "realtime"),
+    [
+        (_REALTIME, 3, [1, 2]),
+        (_REALTIME | {"hw:cpu_policy": "mixed"}, 2, [1, 2]),
+        (_MIXED | {"hw:cpu_realtime": "True"}, 2, [1, 2]),
+        (_MIXED | _REALTIME | {"hw:cpu_policy": "mixed", "hw:cpu_realtime_mask": "2"}, 2, [2]),
+        (_MIXED | {"hw:cpu_realtime": "no"}, 2, []),
+    ],
+)
+def test_some_dedicated_processors_run_in_real_time(
+    fleet: Fleet, specs: dict[str, str], dedicated: int, realtime: list[int]
+) -> None:
+    fleet.host("a", cells=two_cells())
+
+    server_id = fleet.boot(fleet.flavor("quick", specs, vcpus=3))
+
+    assert fleet.held(server_id)[host_id("a")]["PCPU"] == dedicated
+    assert spec_of(fleet, server_id)["realtime"] == realtime
+
+
+def test_an_image_says_which_of_them(fleet: Fleet) -> None:
+    fleet.host("a", cells=two_cells())
+    flavor = fleet.flavor("quick", _REALTIME, vcpus=3)
+
+    server_id = fleet.boot(flavor, imageRef=fleet.image(hw_cpu_realtime_mask="2"))
+
+    assert spec_of(fleet, server_id)["realtime"] == [2]
+
+
+@pytest.mark.parametrize(
+    ("specs", "said"),
+    [
+        ({"hw:cpu_realtime": "yes"}, "needs hw:cpu_policy dedicated or mixed"),
+        ({"hw:cpu_realtime": "yes", "hw:cpu_policy": "dedicated"}, "mask must say"),
+        (_REALTIME | {"hw:cpu_realtime_mask": "0-2"}, "at least one must be so"),
+        (_REALTIME | {"hw:cpu_realtime": "no"}, "is for hw:cpu_realtime=yes"),
+        (
+            _MIXED | _REALTIME | {"hw:cpu_policy": "mixed", "hw:cpu_realtime_mask": "0"},
+            "that are not dedicated",
+        ),
+    ],
+)
+def test_real_time_that_cannot_be_meant_is_refused(
+    fleet: Fleet, specs: dict[str, str], said: str
+) -> None:
+    fleet.host("a", cells=two_cells())
+
+    answer = fleet.ask(fleet.flavor("odd", specs, vcpus=3))
 
     assert answer.status_code == 400
     assert said in answer.json()["badRequest"]["message"]

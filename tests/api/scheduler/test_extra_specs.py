@@ -14,6 +14,8 @@ from .fleet import Fleet
         ("hw:cpu_policy", "dedicated"),
         ("hw:cpu_policy", "mixed"),
         ("hw:cpu_dedicated_mask", "^0-1"),
+        ("hw:cpu_realtime", "Yes"),
+        ("hw:cpu_realtime_mask", "1-3"),
         ("hw:cpu_thread_policy", "isolate"),
         ("hw:numa_nodes", "2"),
         ("hw:numa_cpus.0", "0-3,^2"),
@@ -66,7 +68,7 @@ def test_from_2_86_keys_and_values_are_checked(key: str, value: str, said: str) 
     ("key", "value"),
     [
         ("pci_passthrough:other", "gpu:1"),
-        ("hw:cpu_realtime", "yes"),
+        ("hw:emulator_threads_policy", "isolate"),
         ("hw:mem_encryption", "true"),
         ("hw:tpm_version", "2.0"),
         ("hw:watchdog_action", "reset"),

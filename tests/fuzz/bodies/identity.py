@@ -71,6 +71,65 @@ _CREDENTIAL = {
         "access_rules": [{"path": "/v2.1/servers", "method": "GET", "service": "compute"}],
     }
 }
+_IDP = {
+    "identity_provider": {
+        "description": "d",
+        "enabled": True,
+        "remote_ids": ["$new"],
+        "domain_id": "default",
+        "authorization_ttl": 60,
+    }
+}
+_MAPPING = {
+    "mapping": {
+        "schema_version": "2.0",
+        "rules": [
+            {
+                "local": [
+                    {"user": {"name": "{0}", "email": "{0}", "domain": {"id": "default"}}},
+                    {"group": {"id": "$group_id"}, "domain": {"name": "Default"}},
+                    {"groups": "{1}", "group_ids": "{2}", "domain": {"name": "Default"}},
+                    {"projects": [{"name": "p", "roles": [{"name": "member"}]}]},
+                ],
+                "remote": [
+                    {"type": "a"},
+                    {"type": "b", "whitelist": ["x"]},
+                    {"type": "c", "blacklist": ["x"], "regex": True},
+                    {"type": "d", "any_one_of": ["x"], "regex": False},
+                ],
+            }
+        ],
+    }
+}
+_PROTOCOL = {"protocol": {"mapping_id": "$mapping_id", "remote_id_attribute": "iss"}}
+_SP = {
+    "service_provider": {
+        "auth_url": "https://b.example.com/v3/OS-FEDERATION/x",
+        "sp_url": "https://b.example.com/sp",
+        "description": "d",
+        "enabled": True,
+        "relay_state_prefix": "ss:mem:",
+    }
+}
+_CONFIG = {
+    "config": {
+        "identity": {"driver": "sql"},
+        "ldap": {
+            "url": "ldap://127.0.0.1:9",
+            "user_tree_dn": "ou=people,dc=x",
+            "password": "secret-1",
+            "use_tls": False,
+            "user_enabled_mask": 2,
+        },
+    }
+}
+_ASSERTION = {
+    "auth": {
+        "identity": {"methods": ["token"], "token": {"id": "$token"}},
+        "scope": {"service_provider": {"id": "$service_provider_id"}},
+    }
+}
+_FED = "/v3/OS-FEDERATION"
 
 _SECRET = {
     "credential": {
@@ -189,4 +248,28 @@ BODIES: dict[Key, Any] = {
     ("PATCH", "/v3/regions/{region_id}", ""): without(_REGION, "id", "parent_region_id"),
     ("POST", "/v3/endpoints", ""): _ENDPOINT,
     ("PATCH", "/v3/endpoints/{endpoint_id}", ""): _ENDPOINT,
+    ("PUT", f"{_FED}/identity_providers/{{idp_id}}", ""): _IDP,
+    ("PATCH", f"{_FED}/identity_providers/{{idp_id}}", ""): without(_IDP, "domain_id"),
+    ("PUT", f"{_FED}/identity_providers/{{idp_id}}/protocols/{{protocol_id}}", ""): _PROTOCOL,
+    ("PATCH", f"{_FED}/identity_providers/{{idp_id}}/protocols/{{protocol_id}}", ""): _PROTOCOL,
+    ("PUT", f"{_FED}/mappings/{{mapping_id}}", ""): _MAPPING,
+    ("PATCH", f"{_FED}/mappings/{{mapping_id}}", ""): _MAPPING,
+    ("PUT", f"{_FED}/service_providers/{{service_provider_id}}", ""): _SP,
+    ("PATCH", f"{_FED}/service_providers/{{service_provider_id}}", ""): _SP,
+    ("PUT", "/v3/domains/{domain_id}/config", ""): _CONFIG,
+    ("PATCH", "/v3/domains/{domain_id}/config", ""): _CONFIG,
+    ("PATCH", "/v3/domains/{domain_id}/config/{group}", ""): _CONFIG,
+    ("PATCH", "/v3/domains/{domain_id}/config/{group}/{option}", ""): {
+        "config": {"url": "ldap://127.0.0.1:9"}
+    },
+    ("POST", "/v3/auth/OS-FEDERATION/saml2", ""): _ASSERTION,
+    ("POST", "/v3/auth/OS-FEDERATION/saml2/ecp", ""): _ASSERTION,
+    (
+        "POST",
+        "/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/saml2/acs",
+        "",
+    ): b"<S:Envelope xmlns:S='http://schemas.xmlsoap.org/soap/envelope/'/>",
+    ("POST", "/v3/auth/OS-FEDERATION/saml2/acs", ""): (
+        b"<S:Envelope xmlns:S='http://schemas.xmlsoap.org/soap/envelope/'/>"
+    ),
 }

@@ -1,7 +1,7 @@
 """NUMA in libvirt's words: the host's cells as it tells them, the guest's as it is told."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from pileus.compute.driver import GuestSpec, HostCell
 from pileus.core.backend import Refused
@@ -68,7 +68,7 @@ def add_cells(
         pins |= {guest: str(host) for guest, host in cell.pins}
         if cell.page_kib > _USUAL:
             pages.append((cell.page_kib, number))
-    everywhere = written({cpu for host in pins.values() for cpu in parse(host)})
+    everywhere = _all(pins.values())
     vcpu = domain.find("vcpu")
     if emulated:
         if any(cell.pins for cell in spec.cells):
@@ -80,8 +80,27 @@ def add_cells(
         for guest, host in sorted(pins.items()):
             ET.SubElement(tuned, "vcpupin", vcpu=str(guest), cpuset=host)
         # QEMU's own threads run where the guest does, and so disturb nobody else.
-        ET.SubElement(tuned, "emulatorpin", cpuset=everywhere)
-    if pages:
-        backing = ET.SubElement(ET.SubElement(domain, "memoryBacking"), "hugepages")
-        for size, number in pages:
-            ET.SubElement(backing, "page", size=str(size), unit="KiB", nodeset=str(number))
+        usual = [host for guest, host in pins.items() if guest not in spec.realtime]
+        ET.SubElement(tuned, "emulatorpin", cpuset=_all(usual))
+        if spec.realtime:
+            quick = {"vcpus": written(spec.realtime), "scheduler": "fifo", "priority": "1"}
+            ET.SubElement(tuned, "vcpusched", quick)
+    if pages or spec.realtime:
+        backing = ET.SubElement(domain, "memoryBacking")
+        if pages:
+            large = ET.SubElement(backing, "hugepages")
+            for size, number in pages:
+                one = {"size": str(size), "unit": "KiB", "nodeset": str(number)}
+                ET.SubElement(large, "page", one)
+        if spec.realtime:
+            # Nothing may make a processor wait: no page that is elsewhere, no counter of events.
+            ET.SubElement(backing, "nosharepages")
+            ET.SubElement(backing, "locked")
+            features = domain.find("features")
+            if features is not None:
+                ET.SubElement(features, "pmu", state="off")
+
+
+def _all(texts: Iterable[str]) -> str:
+    """The processors of all these texts."""
+    return written({cpu for text in texts for cpu in parse(text)})

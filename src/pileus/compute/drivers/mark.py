@@ -13,7 +13,7 @@ PREFIX = "pileus"
 # These say what to do with a guest, not what the guest is: a change needs no new definition.
 _COMMANDS = ("generation", "power", "reboots", "reboot", "kept", "back")
 # Without a value they leave the shape as it was before there were such things.
-_LATER = ("topology", "cells", "devices")
+_LATER = ("topology", "cells", "realtime", "devices")
 _ATTRIBUTE = re.compile(r"""([a-z_]+)=["']([0-9a-f]+)["']""")
 
 

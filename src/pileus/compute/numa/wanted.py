@@ -11,7 +11,7 @@ from typing import Any
 
 from ...core.errors import BadRequest
 from ...host.processors import parse
-from ..demand import dedicated
+from ..demand import dedicated, realtime
 
 _MOST_CELLS = 16
 _PAGE = re.compile(r"([0-9]{1,12})([kKMGT]?)i?(b|bit|B)?")
@@ -40,6 +40,7 @@ def wanted(flavor: Mapping[str, Any], image: Mapping[str, str]) -> Wanted | None
     if policy in ("shared", "mixed") and own in ("dedicated", "mixed") and own != policy:
         raise _wrong(f"the image asks for {own} processors, and the flavor's are {policy}")
     pinned = dedicated(flavor, image)
+    realtime(flavor, image)
     threads = _agreed(specs, image, "cpu_thread_policy")
     if threads and not pinned:
         raise _wrong("a policy for threads (hw:cpu_thread_policy) is one for dedicated processors")

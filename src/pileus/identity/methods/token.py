@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...core.db import Tx
-from ...core.errors import Forbidden
+from ...core.errors import Forbidden, NotFound, Unauthorized
 from ...core.types import Field, Object, Text
 from ..passwords import LONGEST
 from ..tokens import Tokens
@@ -12,7 +12,11 @@ from .method import Method, Proof
 
 
 def _prove(tx: Tx, tokens: Tokens, given: Mapping[str, Any]) -> Proof:
-    parent = tokens.understand(tx, given["id"]).payload
+    try:
+        parent = tokens.understand(tx, given["id"]).payload
+    except Unauthorized:
+        # As upstream has it: the caller may well be who it says, but there is no such token.
+        raise NotFound("The token to log in by could not be found.") from None
     ties = parent.ties
     if ties.trust_id or ties.access_token_id:
         kind = "a trust" if ties.trust_id else "an OAuth access token"

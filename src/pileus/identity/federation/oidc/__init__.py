@@ -1,0 +1,1 @@
+"""OpenID Connect: access tokens that clients bring, and the browser's authorisation code."""

@@ -17,7 +17,7 @@ STATE ?= /var/lib/pileus
 IMAGES ?= /var/cache/pileus/images
 
 .DEFAULT_GOAL := help
-.PHONY: bare help env host databases ping client up test test-postgresql test-real test-federation directory hosts faults campaign conformance-identity conformance-image conformance-placement check format differential e2e image bench bench-fleet bench-placement bench-choices golden migration clean
+.PHONY: bare help env host databases ping client up test test-postgresql test-real test-federation directory hosts faults campaign conformance-identity conformance-image conformance-placement check format differential e2e image bench bench-fleet bench-images bench-placement bench-choices golden migration clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -146,6 +146,9 @@ bench-choices: .bench/.done ## Measure the libraries chosen against those not ch
 
 bench-fleet: env ## Measure 500, 1,000 and 5,000 simulated hosts (BENCH_FILL= more servers on the last)
 	$(BIN)/python bench/fleet.py
+
+bench-images: env ## Measure images going up and down against a plain copy (MEGABYTES= of one)
+	$(BIN)/python bench/images.py $(MEGABYTES)
 
 bench-placement: env databases ## Measure candidates, claims and the choice of hosts, with 1,000 and 10,000 hosts
 	$(BIN)/python bench/placement.py

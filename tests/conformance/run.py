@@ -33,9 +33,9 @@ def main(python: str, name: str, *words: str) -> None:
             serving() as web,
             cloud(state, images=images, identity=service.identity, host=service.host) as at,
         ):
-            web.files["/disk.qcow2"] = crafted.qcow2()
+            web.files |= {"/disk.qcow2": crafted.qcow2(), "/disk.raw": b"raw" * 1000}
             url = {
-                "http_image": f"{web.base}/disk.qcow2",
+                "http_image": f"{web.base}/disk.raw",
                 "http_qcow2_image": f"{web.base}/disk.qcow2",
             }
             given = {k: dict(v) for k, v in service.options.items()}
@@ -44,6 +44,8 @@ def main(python: str, name: str, *words: str) -> None:
             given.setdefault("image", {}).update(url, image_caching_enabled="true")
             json.dump(given, options)
             options.flush()
+            if service.prepare is not None:
+                service.prepare(at[0], state)
             where, wanted = str(state / "tempest"), named.get(word, word)
             more = [options.name, *([str(Path(extra).absolute())] if extra else [])]
             # Not `resolve`: the interpreter of an environment is a link out of it.

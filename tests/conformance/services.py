@@ -3,8 +3,12 @@
 A new service is an entry here, a target in the Makefile and `SERVICE/known.txt`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from own_word import believe
 
 Options = dict[str, dict[str, str]]
 
@@ -18,6 +22,7 @@ class Service:
     own: those of one suite, by its name, on top of them.
     images: the cloud's settings of images; those of a suite's name are on top for that suite.
     identity: the cloud's settings of identity (docs/identity.md).
+    prepare: what is done to the cloud before, by its address and its state folder.
     """
 
     suites: dict[str, str]
@@ -27,6 +32,7 @@ class Service:
     host: bool = False
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
     identity: dict[str, dict[str, Any]] = field(default_factory=dict)
+    prepare: Callable[[str, Path], None] | None = None
 
 
 SERVICES = {
@@ -35,6 +41,7 @@ SERVICES = {
             "tempest": r"^tempest\.api\.identity\.",
             "plugin": r"^keystone_tempest_plugin\.tests\.api\.",
             "rbac": r"^keystone_tempest_plugin\.tests\.rbac\.",
+            "k2k": r"^keystone_tempest_plugin\..*TestK2KFederatedAuthentication",
         },
         # Wants an identity provider outside: OPTIONS= names a file with its `fed_scenario`.
         asked={"federation": r"^keystone_tempest_plugin\.tests\.scenario\."},
@@ -48,6 +55,7 @@ SERVICES = {
                 "federation": "true",
                 "external_idp": "false",
             },
+            "fed_scenario": {"enable_k2k_groups_mapping": "true"},
         },
         identity={
             # What Tempest's defaults take for granted.
@@ -57,13 +65,14 @@ SERVICES = {
                 "unique_last_password_count": 2,
             },
         },
+        prepare=believe,
     ),
     "image": Service(
         suites={
             "tempest": r"^tempest\.api\.image\.",
             "plugin": r"^glance_tempest_plugin\.tests\.",
             "stores": r"^tempest\.api\.image\..*(MultiStores|ImportCopyImages)",
-            "locations": r"^tempest\.api\.image\..*(ImageLocations|LocationImportTest\.)",
+            "locations": r"^tempest\.api\.image\..*ImageLocations",
         },
         host=True,
         images={
@@ -83,9 +92,7 @@ SERVICES = {
         own={
             # Readers are to be readers only.
             "plugin": {"auth": {"tempest_roles": ""}},
-            "locations": {
-                "image-feature-enabled": {"manage_locations": "true", "http_store_enabled": "true"}
-            },
+            "locations": {"image-feature-enabled": {"manage_locations": "true"}},
         },
     ),
 }

@@ -83,6 +83,17 @@ def test_a_change_stays_within_its_url(cloud: Cloud) -> None:
     assert cloud.admin.patch(f"{path}/ldap/suffix", json=body).status_code in (403, 404)
 
 
+def test_the_rules_of_passwords_are_told_to_everybody(cloud: Cloud) -> None:
+    path = f"{V3}/domains/default/config/security_compliance"
+    rules = {"password_regex": None, "password_regex_description": None}
+
+    assert cloud.demo.get(path).json() == {"config": {"security_compliance": rules}}
+    assert cloud.demo.get(f"{path}/password_regex").json() == {"config": {"password_regex": None}}
+    assert cloud.demo.get(f"{path}/other").status_code == 403
+    elsewhere = domain(cloud, "other-rules") + "/security_compliance"
+    assert cloud.demo.get(elsewhere).status_code == 403
+
+
 def test_it_is_for_admins(cloud: Cloud) -> None:
     path = f"{V3}/domains/default/config"
 

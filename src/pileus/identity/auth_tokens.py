@@ -30,8 +30,11 @@ def subject(ctx: Context, rule: str) -> tuple[str, Understood]:
     if (ctx.request.get("allow_expired") or "") in ("1", "true", "True"):
         late = tokens.late
     try:
-        alone = ctx.route.tx == "none"
-        found = tokens.see(token, late) if alone else tokens.understand(ctx.tx, token, late)
+        if ctx.route.tx == "none":
+            caller = ctx.request.headers.get("x-auth-token", "")
+            found = tokens.see(token, late, caller)
+        else:
+            found = tokens.understand(ctx.tx, token, late)
     except Unauthorized:
         raise NotFound("The token in X-Subject-Token is not valid.") from None
     ctx.require(rule, {"target.token.user_id": found.user.id})

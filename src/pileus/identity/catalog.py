@@ -110,13 +110,16 @@ def _fill(endpoint: dict[str, Any], values: dict[str, str]) -> dict[str, Any] | 
 
 def endpoint_url(tx: Tx, service_type: str, region: str, interface: str) -> str | None:
     """The URL of a service in a region, if the catalog has one that leaves nothing open."""
-    for service in catalog(tx).services:
-        for one in service["endpoints"] if service["type"] == service_type else ():
-            if (one["region_id"], one["interface"]) == (region, interface) and not fields(
-                one["url"]
-            ):
-                return str(one["url"])
-    return None
+    services = [one.id for one in tx.all(CatalogService, enabled=True, type=service_type)]
+    found = tx.all(
+        Endpoint,
+        service_id=services,
+        region_id=region,
+        interface=interface,
+        enabled=True,
+        order=[Endpoint.id],
+    )
+    return next((one.url for one in found if not fields(one.url)), None)
 
 
 def fields(url: str) -> set[str]:

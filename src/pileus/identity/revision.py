@@ -25,7 +25,7 @@ from ..core.resource import Resource, attr
 from ..core.types import Int, Text, When
 
 _ROW = 1
-_KNOWN = "identity revision"
+KNOWN = "identity revision"
 KEPT_LONGER = timedelta(hours=1)  # a revocation than a token
 log = logging.getLogger(__name__)
 
@@ -54,17 +54,17 @@ _VALUE = sa.select(Revision.value).where(Revision.id == _ROW)
 
 def current(tx: Tx) -> int:
     """The counter, as this transaction sees it."""
-    known = tx.known.get(_KNOWN)
+    known = tx.known.get(KNOWN)
     if known is None:
         value = tx.execute(_VALUE).scalar()
-        known = tx.known[_KNOWN] = 0 if value is None else int(value)
+        known = tx.known[KNOWN] = 0 if value is None else int(value)
     return int(known)
 
 
 def bump(tx: Tx) -> int:
     """Make every cached token stale once this transaction stands; the new counter."""
     tx.line("identity")
-    tx.known.pop(_KNOWN, None)
+    tx.known.pop(KNOWN, None)
     if not tx.set(Revision, Revision.id == _ROW, value=Revision.value + 1):
         # A wiped database must not come back to a value that a process still remembers.
         tx.add(Revision(id=_ROW, value=int(tx.now.timestamp() * 1e6)))

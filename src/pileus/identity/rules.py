@@ -108,7 +108,6 @@ _IDENTITY = {
     "list_access_tokens list_access_token_roles delete_access_token": _ADMIN,
     "list_revoke_events": "rule:service_or_admin",
     "revocation_list": "rule:service_or_admin",
-    "get_security_compliance_domain_config": "",
     "create_trust": _TRUSTOR,
     "list_trusts": _READ,
     "list_trusts_for_trustor": f"{_READ} or {_TRUSTOR}",
@@ -165,7 +164,6 @@ _SCOPES = {
         " get_project list_projects create_project update_project delete_project"
         " list_project_tags get_project_tag update_project_tags create_project_tag"
         " delete_project_tags delete_project_tag get_domain list_domains"
-        " get_security_compliance_domain_config"
         " get_group list_groups list_groups_for_user create_group update_group delete_group"
         " list_users_in_group check_user_in_group add_user_to_group remove_user_from_group"
         " list_roles get_role check_grant list_grants create_grant revoke_grant"

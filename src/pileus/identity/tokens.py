@@ -23,6 +23,7 @@ from .ldap.check import Directories
 from .ldap.sync import STORED
 from .passwords import Passwords
 from .payload import FREE, Payload, Scope, Ties, new_audit_id, pack, unpack
+from .remembered import Remembered
 from .rows import ApplicationCredential, Project
 from .settings import read as read_settings
 from .standing import Named, Person, Roles
@@ -110,16 +111,22 @@ class Tokens:
                 raise
         return self.see(token, self.late).credentials
 
-    def see(self, token: str, late: float = 0.0) -> Understood:
-        """What a token means now, without a transaction where that is known; as `understand`."""
-        kept = self._kept.get(token)
-        if (
-            kept is not None
-            and kept.revision == self._reader.now()
-            and kept.payload.expires > self._now() - late * 1e6
-        ):
-            return kept
+    def see(self, token: str, late: float = 0.0, caller: str = "") -> Understood:
+        """What a token means now, without a transaction where that is known; as `understand`.
+
+        caller: a token that was understood a moment ago, in this same call: at its revision no
+        other question to the database is needed.
+        """
+        kept, asking = self._kept.get(token), self._kept.get(caller)
+        if kept is not None and kept.payload.expires > self._now() - late * 1e6:
+            now = self._reader.now() if asking is None else asking.revision
+            if kept.revision == now:
+                return kept
         return self._db.read(lambda tx: self.understand(tx, token, late))
+
+    def remembered(self) -> Remembered:
+        """What is remembered of the revision that the database has now, to be read."""
+        return Remembered(self._db.clock.now(), self._reader.now())
 
     def catalog(self, seen: int) -> Catalog:
         """The catalog at a revision that has just been seen, or at a later one."""

@@ -65,7 +65,7 @@ def begin(ctx: Context) -> Response:
         raise Conflict("Image has active task")
     if name != "copy-image":
         signature.check_properties(image, settings)
-    quota.claim(ctx.tx, image.owner, settings, _wanted(name))
+    quota.claim(ctx.tx, image.owner, ctx.parts, _wanted(name))
     args: dict[str, Any] = {"method": _checked(ctx, method)}
     if name == "copy-image":
         there = [one for one in stores if one in image.stores]

@@ -45,6 +45,6 @@ def _stores(settings: Settings) -> list[dict[str, Any]]:
 
 def usage(ctx: Context) -> object:
     """GET /v2/info/usage: the caller's project's limits and usage."""
-    limits = quota.limits(ctx.tx, ctx.project_id, ctx.parts[Settings])
+    limits = quota.limits(ctx.tx, ctx.project_id, ctx.parts)
     used = quota.usage(ctx.tx, ctx.project_id)
     return {"usage": {name: {"usage": used[name], "limit": limits[name]} for name in quota.NAMES}}

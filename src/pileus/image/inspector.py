@@ -17,7 +17,7 @@ from .formats import Kept, Unsafe
 HEAD = 64 << 10
 TAIL = 512
 _MOST = 1 << 50  # bytes: a PiB is more than any disk here could be
-_PLAIN = ("raw", "ami", "ari", "aki")
+_PLAIN = ("raw", "ami", "ari", "aki", "gpt")
 VMDK_TYPES = ("streamOptimized", "monolithicSparse")
 # How the bytes of each format announce themselves.
 _MAGIC: dict[str, Callable[[bytes], bool]] = {
@@ -87,6 +87,8 @@ class Inspector:
         for name in found:
             if name != self.declared:
                 raise Unsafe(self._mismatch(name))
+        if self.declared == "gpt" and (head[510:512], head[512:520]) != (b"\x55\xaa", b"EFI PART"):
+            raise Unsafe("The image's disk_format is gpt, but it has no GUID partition table.")
         fixed = self.declared == "vhd"  # a fixed VHD announces itself only at its end
         if not found and self.declared not in _PLAIN and not fixed:
             raise Unsafe(self._mismatch("raw"))

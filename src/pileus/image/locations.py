@@ -5,13 +5,14 @@ A location is a URL of the web; the stores' own places come by upload, import an
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core import guarded
 from ..core.backend import Broken, Refused
 from ..core.errors import BadRequest, Conflict, Forbidden, NotFound, TooLarge
-from ..core.types import Enum, Field, Json, Metadata, Object, Text
+from ..core.types import Enum, Field, Metadata, Object, Text
 from ..wire.context import Context, Response
 from . import imports, seen
 from .places import Stores
@@ -23,7 +24,13 @@ _LOCATION = Object(
     {
         "url": Field(Text(2048, 1), required=True),
         "metadata": Metadata(255, 2048),
-        "validation_data": Json(3),
+        "validation_data": Object(
+            {
+                "checksum": Text(32, 1),
+                "os_hash_algo": Text(64, 1),
+                "os_hash_value": Text(128, 1),
+            }
+        ),
     }
 )
 _ADD = Object(
@@ -103,20 +110,22 @@ def patched(
             raise Forbidden("The image's own bytes go by DELETE /v2/stores/{store}/{image}.")
         del places[index]
         return {"locations": places}
-    new = [_place(ctx, one) for one in (value if op == "replace" else [value])]
+    given = value if op == "replace" else [value]
+    new = [_place(ctx, one) for one in given]
     if op == "replace":
-        kept = [one for one in places if "url" not in one]
-        if kept:
-            raise Forbidden("The image's own bytes go by DELETE /v2/stores/{store}/{image}.")
+        # What is there may only be told other metadata; upstream's words.
+        if places and [one.get("url") for one in places] != [one["url"] for one in new]:
+            raise BadRequest("Original locations is not empty: add and remove them one by one.")
         places = new
     else:
         places.insert(_index(at, len(places)), new[0])
+    told = _told(image, changed, [one.get("validation_data", {}) for one in given])
     urls = [one["url"] for one in places if "url" in one]
     if len(urls) != len(set(urls)):
         raise BadRequest("The same location stands there twice.")
     if 0 <= settings.image_location_quota < len(places):
         raise TooLarge(f"At most {settings.image_location_quota} locations are allowed.")
-    found: dict[str, Any] = {"locations": places, "status": "active"}
+    found: dict[str, Any] = {"locations": places, "status": "active", **told}
     if image.size is None:
         found["size"] = changed.get("size", sizes.get(new[0]["url"]))
     return found
@@ -124,10 +133,39 @@ def patched(
 
 def _place(ctx: Context, value: object) -> dict[str, Any]:
     found = _LOCATION.parse(value, ctx.where.at("locations"))
-    if found.get("validation_data"):
-        raise BadRequest("validation_data goes with POST /v2/images/{image_id}/locations.")
     metadata = {k: v for k, v in found.get("metadata", {}).items() if k != "store"}
     return {"store": _store_of(ctx, found["url"]), "url": found["url"], "metadata": metadata}
+
+
+def _told(
+    image: Image, changed: Mapping[str, Any], given: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
+    """The hashes that an admin tells of a new image's bytes. Raises Conflict.
+
+    They are not looked at here, but whenever the bytes are used for a guest.
+    """
+    told: dict[str, Any] = {}
+    for one in given:
+        for key, value in one.items():
+            if told.setdefault(key, value) != value:
+                raise Conflict(f"Conflicting values for {key}")
+    new = {}
+    for key, value in told.items():
+        known = changed.get(key, getattr(image, key))
+        if known is not None and known != value:
+            raise Conflict(f"{key} is already set with a different value")
+        if known is None:
+            new[key] = value
+    if not new:
+        return {}
+    if image.status != "queued":
+        raise Conflict(f"{', '.join(new)} may only be told of an image that is queued.")
+    if new.get("os_hash_algo") != "sha512" or "os_hash_value" not in new:
+        raise Conflict("os_hash_algo must be sha512, with its os_hash_value")
+    for key, digits in (("checksum", 32), ("os_hash_value", 128)):
+        if key in new and not re.fullmatch(rf"[0-9a-f]{{{digits}}}", new[key]):
+            raise Conflict(f"{key} must be {digits} hexadecimal digits")
+    return new
 
 
 def _index(at: str, most: int) -> int:

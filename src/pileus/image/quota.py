@@ -6,9 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .. import identity
+from ..config import Config
 from ..core import quota
 from ..core.db import Tx
 from ..core.errors import TooLarge
+from ..core.parts import Parts
 from .rows import Image
 from .settings import Settings
 
@@ -23,9 +26,14 @@ NAMES = (SIZE, STAGE, COUNT, UPLOADING)
 _COMING = ("saving", "uploading", "importing")
 
 
-def limits(tx: Tx, project_id: str, settings: Settings) -> dict[str, int]:
-    """The project's limits; -1 is none. Sizes are MiB."""
-    return quota.limits(tx, "image", project_id, {one: getattr(settings, one) for one in NAMES})
+def limits(tx: Tx, project_id: str, parts: Parts) -> dict[str, int]:
+    """The project's limits as the identity service has them, else the settings'; -1 is none.
+
+    Sizes are MiB.
+    """
+    config, settings = parts.find(Config), parts[Settings]
+    known = identity.limits(tx, project_id, "image", config.region if config else None)
+    return {name: known.get(name, getattr(settings, name)) for name in NAMES}
 
 
 def usage(tx: Tx, project_id: str) -> dict[str, int]:
@@ -51,13 +59,13 @@ def _owned() -> "sa.Select[Any]":
     )
 
 
-def claim(tx: Tx, project_id: str, settings: Settings, wanted: Mapping[str, int]) -> None:
+def claim(tx: Tx, project_id: str, parts: Parts, wanted: Mapping[str, int]) -> None:
     """Raises TooLarge when one of these amounts on top of what is there goes over its limit.
 
     Nobody knows a size before the bytes are here: upstream wants 0 of sizes, so that what is one
     image too many is the last.
     """
-    limit = limits(tx, project_id, settings)
+    limit = limits(tx, project_id, parts)
     if all(limit[name] < 0 for name in wanted):
         return
     quota.guard(tx, project_id)

@@ -19,7 +19,6 @@ DISK_FORMATS = (
     "qcow2",
     "vdi",
     "iso",
-    "ploop",
     "gpt",
 )
 CONTAINER_FORMATS = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed")

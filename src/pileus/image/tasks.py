@@ -91,7 +91,9 @@ def create(ctx: Context) -> Response:
 def of_image(ctx: Context) -> object:
     """GET /v2/images/{image_id}/tasks."""
     image = seen.asked(ctx, ctx.tx, "get_image")
-    # As upstream, whoever may see the image may see what was done to it.
     order = [ImageTask.created_at.desc(), ImageTask.id]
     rows = ctx.tx.all(ImageTask, image_id=image.id, order=order)
+    if image.owner != ctx.project_id and not seen.is_admin(ctx):
+        # What it came from may be a URL with a secret: others see what they did themselves.
+        rows = [row for row in rows if row.owner == ctx.project_id]
     return {"tasks": [_view(row) for row in rows]}

@@ -94,7 +94,7 @@ def _may_begin(ctx: Context, tx: Tx, status: str) -> Image:
     image = seen.asked(ctx, tx, "upload_image")
     _startable(image)
     size = quota.STAGE if status == "uploading" else quota.SIZE
-    quota.claim(tx, image.owner, ctx.parts[Settings], {size: 0, quota.UPLOADING: 1})
+    quota.claim(tx, image.owner, ctx.parts, {size: 0, quota.UPLOADING: 1})
     signature.check_properties(image, ctx.parts[Settings])
     return image
 

@@ -48,7 +48,7 @@ def new(ctx: Context, body: object) -> Image:
     """Add the image that a body describes. Raises Fault."""
     if not isinstance(body, dict):
         raise BadRequest("The body must be an object.")
-    settings, protection = ctx.parts[Settings], ctx.parts[Protection]
+    protection = ctx.parts[Protection]
     for key in body:
         _writable(key)
         if key == "locations":
@@ -63,7 +63,7 @@ def new(ctx: Context, body: object) -> Image:
         protection.require(ctx, "create", key)
     ctx.require("add_image", {"project_id": values["owner"], "owner": values["owner"]})
     _may_show(ctx, values.get("visibility"), values["owner"])
-    quota.claim(ctx.tx, values["owner"], settings, {quota.COUNT: 1})
+    quota.claim(ctx.tx, values["owner"], ctx.parts, {quota.COUNT: 1})
     image = Image(**values)
     image.fill(ctx.tx)
     if ctx.tx.get(Image, image.id) is not None:

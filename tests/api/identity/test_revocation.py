@@ -9,6 +9,7 @@ from pileus.config import Config
 from pileus.core.db import Database
 from pileus.core.errors import Unauthorized
 from pileus.identity import Tokens
+from pileus.identity.revision import revoke
 
 from ...cloud import Cloud
 from .calls import V3, by_password, by_token, grant, login, member, on, project, role, user, works
@@ -184,3 +185,30 @@ def test_a_revoked_token_revokes_none_of_those_made_of_it_and_the_other_way_roun
 
     assert works(cloud, parent)
     assert not works(cloud, child)
+
+
+@pytest.mark.parametrize("how", TAKING)
+def test_no_token_is_made_of_one_whose_ground_is_gone(cloud: Cloud, how: str):
+    # Arrange: all that the next login needs is remembered.
+    who, where = member(cloud, f"again-{how.replace(' ', '-')}")
+    token = _token(cloud, who["name"], where["id"])
+    for _ in range(2):
+        assert login(cloud, by_token(token), on(where["id"])).status_code == 201
+
+    TAKING[how](cloud, who, where)
+
+    # 404 is for a token that is none (any more), as upstream has it.
+    assert login(cloud, by_token(token), on(where["id"])).status_code in (401, 404)
+
+
+def test_no_token_is_made_of_one_that_another_process_revoked(cloud: Cloud, elsewhere: Tokens):
+    _, where = member(cloud, "revoked-elsewhere")
+    token = _token(cloud, "revoked-elsewhere", where["id"])
+    assert login(cloud, by_token(token), on(where["id"])).status_code == 201
+    payload = elsewhere.open(token)
+    assert payload is not None
+
+    elsewhere._db.run(lambda tx: revoke(tx, 1.0, f"audit:{payload.audit_ids[0]}"))
+
+    # 404 is for a token that is none (any more), as upstream has it.
+    assert login(cloud, by_token(token), on(where["id"])).status_code in (401, 404)

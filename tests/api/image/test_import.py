@@ -169,6 +169,17 @@ def test_another_project_imports_nothing(make: Make, other: httpx.Client, web: W
     assert other.get(f"/v2/images/{made['id']}/tasks").status_code == 404
 
 
+def test_others_do_not_see_where_an_image_came_from(
+    make: Make, demo: httpx.Client, other: httpx.Client, web: Web
+) -> None:
+    web.files["/disk?secret"] = b"x"
+    made = make(visibility="community")
+    imported(demo, made["id"], f"{web.base}/disk?secret")
+    settled(demo, made["id"])
+
+    assert other.get(f"/v2/images/{made['id']}/tasks").json() == {"tasks": []}
+
+
 def test_a_location_is_hashed_and_shown(
     make: Make, demo: httpx.Client, admin: httpx.Client, web: Web
 ) -> None:
@@ -249,6 +260,12 @@ def test_locations_are_patched_where_they_are_visible(
     left = patch(admin, made["id"], remove).json()["locations"]
     assert [one["url"] for one in left] == [second["url"]]
     assert patch(admin, made["id"], remove).status_code == 403
+    replace = {"op": "replace", "path": "/locations"}
+    other = patch(admin, made["id"], replace | {"value": [first]})
+    assert other.status_code == 400
+    dated = [second | {"metadata": {"date": "today"}}]
+    shown = patch(demo, made["id"], replace | {"value": dated}).json()["locations"]
+    assert shown[0]["metadata"] == {"date": "today", "store": "web"}
     empty = {"op": "replace", "path": "/locations", "value": []}
     assert patch(demo, made["id"], empty).status_code == 403
 
@@ -273,6 +290,46 @@ def test_a_wrong_patch_of_locations_changes_nothing(
     assert patch(demo, made["id"], op).status_code == 400
 
     assert demo.get(f"/v2/images/{made['id']}").json() == made
+
+
+def test_hashes_are_told_once_with_a_location(
+    make: Make, demo: httpx.Client, harness: Harness, web: Web
+) -> None:
+    data = b"12345" * 100
+    web.files["/disk"] = web.files["/more"] = data
+    made = make()
+    told = {"os_hash_algo": "sha512", "os_hash_value": hashlib.sha512(data).hexdigest()}
+    told["checksum"] = hashlib.md5(data).hexdigest()
+
+    def add(name: str, **given: str) -> int:
+        value = {"url": f"{web.base}/{name}", "validation_data": given}
+        op = {"op": "add", "path": "/locations/-", "value": value}
+        return patch(demo, made["id"], op).status_code
+
+    assert add("disk", os_hash_algo="sha256", os_hash_value="00" * 32) == 409
+    assert add("disk", **told | {"os_hash_value": "no"}) == 409
+    assert add("disk", **told) == 200
+    assert add("more", **told | {"checksum": "2" * 32}) == 409
+    assert add("more", **told) == 200
+
+    shown = demo.get(f"/v2/images/{made['id']}").json()
+    assert {key: shown[key] for key in told} == told
+    assert len(shown["locations"]) == 2
+    path = image.near(harness.parts, made["id"])
+    assert path is not None and path.read_bytes() == data
+
+
+def test_bytes_of_a_location_with_another_hash_start_no_guest(
+    make: Make, demo: httpx.Client, harness: Harness, web: Web
+) -> None:
+    web.files["/disk"] = b"true"
+    made = make()
+    told = {"os_hash_algo": "sha512", "os_hash_value": "deadbeef" * 16}
+    value = {"url": f"{web.base}/disk", "validation_data": told}
+    patch(demo, made["id"], {"op": "add", "path": "/locations/-", "value": value})
+
+    with pytest.raises(Refused, match="not those that were stored"):
+        image.near(harness.parts, made["id"])
 
 
 def test_a_location_that_lies_about_its_format_starts_no_guest(

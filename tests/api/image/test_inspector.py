@@ -19,7 +19,10 @@ def inspect(declared: str, data: bytes, step: int = 5000) -> int:
     return inspector.finish()
 
 
+GPT = bytes(510) + b"\x55\xaaEFI PART".ljust(2050, b"\0")
 GOOD = [
+    ("gpt", GPT, 2560),
+    ("raw", GPT, 2560),
     ("raw", bytes(1000), 1000),
     ("raw", b"", 0),
     ("ami", b"\x7fELF" * 100, 400),
@@ -35,6 +38,9 @@ GOOD = [
     ("iso", crafted.iso(), 40960),
 ]
 EVIL = [
+    ("gpt", bytes(2560)),
+    ("gpt", b"short"),
+    ("gpt", crafted.qcow2()),
     ("qcow2", crafted.qcow2(backing=200)),
     ("qcow2", crafted.qcow2(features=4)),
     ("qcow2", crafted.qcow2(features=2)),
@@ -84,9 +90,8 @@ def test_hostile_images_are_refused(declared: str, data: bytes) -> None:
 @pytest.mark.parametrize("declared", FORMATS)
 def test_a_format_that_is_not_the_declared_one_is_refused(declared: str) -> None:
     for real, data, _size in GOOD:
-        if real not in (declared, "raw", "ami") or (real in ("raw", "ami")) != (
-            declared in ("raw", "ami")
-        ):
+        plain = ("raw", "ami", "gpt")  # a disk with a partition table is a raw disk
+        if real not in (declared, *plain) or (real in plain) != (declared in plain):
             with pytest.raises(Unsafe):
                 inspect(declared, data)
 

@@ -19,6 +19,8 @@ def rules() -> Iterator[Rule]:
             yield _rule(f"{verb}_{kind}", _ADMIN)
     for name in ("get_domain_config", "get_domain_config_default"):
         yield _rule(name, _READ)
+    everybody = _SCOPES | {"domain"}
+    yield Rule("identity:get_security_compliance_domain_config", "", scopes=everybody)
     for verb in ("create", "update", "delete"):
         yield _rule(f"{verb}_domain_config", _ADMIN)
 

@@ -17,9 +17,8 @@ from .rows import DomainOption
 # `list_limit` is kept and shown as upstream does; lists here are never cut short.
 _IDENTITY: dict[str, Type[Any]] = {"driver": Text(255, 1), "list_limit": Int(0, 10**9)}
 _USUAL = {"driver": "sql", "list_limit": None}
+_COMPLIANCE = "security_compliance"
 _GROUPS = ("identity", "ldap")
-_COMPLIANCE, _FIRST = "security_compliance", "default"
-_READABLE = ("password_regex", "password_regex_description")
 _ONE = "/v3/domains/{domain_id}/config"
 _DEFAULT = "/v3/domains/config"
 
@@ -106,23 +105,29 @@ def _answer(stored: dict[str, dict[str, Any]], group: str, option: str) -> Respo
     return Response(200, {"config": shown})
 
 
-def _compliance(ctx: Context) -> Response:
-    """What passwords must be like, for everybody: of the default domain, as it holds for all."""
+def _compliance(ctx: Context) -> dict[str, Any]:
+    """What passwords must be like: for everybody, and the same for every domain.
+
+    Raises Forbidden for another domain than the default one, as upstream does.
+    """
     ctx.require("identity:get_security_compliance_domain_config")
-    if ctx.params["domain_id"] != _FIRST:
-        raise Forbidden("The rules of passwords are those of the domain default: ask for these.")
+    if ctx.params["domain_id"] != "default":
+        raise Forbidden("The rules of passwords are told for the default domain only.")
     rules = ctx.parts[Tokens].settings.security_compliance
-    readable = {name: getattr(rules, name) for name in _READABLE}
-    option = ctx.params.get("option", "")
-    if option and option not in readable:
-        raise Forbidden(f"Only {' and '.join(_READABLE)} can be read.")
-    shown = {option: readable[option]} if option else {_COMPLIANCE: readable}
-    return Response(200, {"config": shown})
+    return {
+        "password_regex": rules.password_regex,
+        "password_regex_description": rules.password_regex_description,
+    }
 
 
 def _get(ctx: Context) -> Response:
     if ctx.params.get("group") == _COMPLIANCE:
-        return _compliance(ctx)
+        shown, option = _compliance(ctx), ctx.params.get("option", "")
+        if option and option not in shown:
+            raise Forbidden(f"The option {option[:64]!r} is not one of {', '.join(shown)}.")
+        return Response(
+            200, {"config": {option: shown[option]} if option else {_COMPLIANCE: shown}}
+        )
     domain_id = _domain(ctx, "get_domain_config")
     stored = config.of_domain(ctx.tx, domain_id)
     found = _answer(stored, *_place(ctx)) if stored else None

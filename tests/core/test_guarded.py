@@ -160,6 +160,13 @@ def test_a_limit_holds_with_and_without_a_length() -> None:
             b"".join(guarded._limited(iter([bytes(60), bytes(60)]), 100))
 
 
+def test_a_length_that_is_no_number_is_not_trusted() -> None:
+    with serving() as web:
+        web.files["/x"], web.headers["Content-Length"] = bytes(100), "much"
+        with pytest.raises(Refused):
+            b"".join(fetch(f"{web.base}/x", LOOPBACK, limit=99))
+
+
 def test_what_breaks_off_is_no_answer() -> None:
     with serving() as web:
         web.files["/x"], web.cut = bytes(1000), 10

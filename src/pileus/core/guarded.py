@@ -104,7 +104,8 @@ def fetch(
         raise FileNotFoundError(url)
     if found.status not in (200, 206):
         raise Refused(f"The URL was answered with status {found.status}.")
-    if limit is not None and int(found.headers.get("content-length") or 0) > limit:
+    length = found.headers.get("content-length", "")
+    if limit is not None and length.isdecimal() and int(length[:20]) > limit:
         raise Refused(f"What the URL names is larger than the limit of {limit} bytes.")
     pieces = found.pieces
     if not whole and found.status == 200:

@@ -34,7 +34,11 @@ class Where:
     def at(self, key: str | int) -> "Where":
         """The place one level down."""
         step = f"[{key}]" if isinstance(key, int) else (f".{key}" if self.path else key)
-        return Where(self.path + step, self.version)
+        return self._moved(self.path + step)
+
+    def _moved(self, path: str) -> "Where":
+        # Not `replace`, which takes ten times as long.
+        return Where(path, self.version)
 
     def wrong(self, value: object, right: str, **rule: object) -> BadRequest:
         """The error that says what stands here and what should.

@@ -30,6 +30,9 @@ class Place(Where):
 
     whole: str = "JSON does not validate"
 
+    def _moved(self, path: str) -> "Place":
+        return Place(path, self.version, self.whole)
+
     def wrong(self, value: object, right: str, **rule: object) -> BadRequest:
         """The error for a value that breaks a rule of the schema."""
         shown = f"{self.whole}: {self.shown(value)}"

@@ -49,7 +49,7 @@ _HANDLERS = {str(_AGENT / "guests.py"), str(_AGENT / "snapshots.py")}
 _FILES = {engine.__file__, flow.__file__, *_HANDLERS}
 
 
-_STRIDE = 7
+_STRIDE = 13
 _OFFSET = date.today().toordinal() % _STRIDE
 
 
@@ -235,7 +235,7 @@ def everywhere(
 ) -> int:
     """Crash once at every line of what `arrange` sets going; print and return how many those are.
 
-    `make faults` (PILEUS_FAULTS=full) takes every line; otherwise one in seven is taken, another
+    `make faults` (PILEUS_FAULTS=full) takes every line; otherwise one in thirteen is taken, another
     seventh on each day.
 
     what: the name that is printed. arrange: makes the change in a transaction and returns what

@@ -102,6 +102,17 @@ def test_a_mapping_is_made_changed_and_removed(cloud: Cloud) -> None:
     assert cloud.admin.get(f"{FED}/mappings/m1").status_code == 404
 
 
+def test_a_mapping_may_say_its_own_id_and_no_other(cloud: Cloud) -> None:
+    # The openstack client does.
+    body = {"mapping": {"id": "m2", "rules": RULES}}
+
+    other = cloud.admin.put(f"{FED}/mappings/m3", json=body)
+    own = cloud.admin.put(f"{FED}/mappings/m2", json=body)
+
+    assert (other.status_code, own.status_code) == (400, 201)
+    assert cloud.admin.delete(f"{FED}/mappings/m2").status_code == 204
+
+
 def _rule(local: Any = None, **remote: Any) -> dict[str, Any]:
     part = {"user": {"name": "{0}"}} if local is None else local
     return {"rules": [{"local": [part], "remote": [{"type": "UserName"} | remote]}]}

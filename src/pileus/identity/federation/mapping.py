@@ -33,8 +33,8 @@ def _show(ctx: Context) -> object:
 
 def _create(ctx: Context) -> object:
     ctx.require("identity:create_mapping")
-    rules, version = mapping_body.read(ctx.inner("mapping"), ctx.where.at("mapping"))
     key = Mapping.attrs["id"].type.parse(ctx.params["mapping_id"], ctx.where.at("id"))
+    rules, version = mapping_body.read(ctx.inner("mapping"), key, ctx.where.at("mapping"))
     if ctx.tx.get(Mapping, key) is not None:
         raise Conflict(f"There is already a mapping {key!r}.")
     row = ctx.tx.add(Mapping(id=key, rules=rules, schema_version=version))
@@ -43,7 +43,7 @@ def _create(ctx: Context) -> object:
 
 def _update(ctx: Context) -> object:
     row = _find(ctx, "update_mapping")
-    rules, version = mapping_body.read(ctx.inner("mapping"), ctx.where.at("mapping"))
+    rules, version = mapping_body.read(ctx.inner("mapping"), row.id, ctx.where.at("mapping"))
     ctx.tx.change(row, rules=rules, schema_version=version)
     return {"mapping": _views(ctx, [row])[0]}
 

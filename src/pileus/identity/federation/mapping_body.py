@@ -58,19 +58,26 @@ def _rules(version: str) -> Type[list[Any]]:
 
 _BY_VERSION = {version: _rules(version) for version in VERSIONS}
 _BODY = {
-    version: Object({"rules": Field(rules, required=True), "schema_version": Enum(*VERSIONS)})
+    version: Object(
+        {"id": _Word, "rules": Field(rules, required=True), "schema_version": Enum(*VERSIONS)}
+    )
     for version, rules in _BY_VERSION.items()
 }
 
 
-def read(body: object, where: Where) -> tuple[list[Any], str]:
-    """The rules and the schema version ("1.0" by default) of a body. Raises BadRequest."""
+def read(body: object, key: str, where: Where) -> tuple[list[Any], str]:
+    """The rules and the schema version ("1.0" by default) of a body.
+
+    key: the mapping's id, the only one that the body may say. Raises BadRequest.
+    """
     version = body.get("schema_version") if isinstance(body, dict) else None
     known = version if version in VERSIONS else VERSIONS[0]
     given = dict(body) if isinstance(body, dict) else body
     if isinstance(given, dict) and version is None:
         given.pop("schema_version", None)
     found = _BODY[known].parse(given, where)
+    if found.get("id", key) != key:
+        raise where.at("id").wrong(found["id"], f"{key!r}, as the URL says, or left out")
     for index, rule in enumerate(found["rules"]):
         for number, remote in enumerate(rule["remote"]):
             _check(remote, where.at("rules").at(index).at("remote").at(number))

@@ -115,7 +115,7 @@ def _spend(tx: Tx, id_: str) -> None:
     """Count a token against the trust. Raises Unauthorized when it is used up."""
     left = Trust.remaining_uses
     spent = sa.update(Trust.table).where(Trust.id == id_, left > 0).values(remaining_uses=left - 1)
-    if not tx.execute(spent).rowcount:  # type: ignore[attr-defined]
+    if not tx.update(spent, {}):
         trust = tx.get(Trust, id_)
         if trust is None or trust.remaining_uses is not None:
             raise refused()
@@ -152,8 +152,8 @@ def _whole(ctx: Context, trust: Trust) -> dict[str, Any]:
     """A trust with its roles."""
     found = _shown(ctx, [trust])[0]
     roles = ctx.tx.all(Role, id=_role_ids(ctx.tx, trust), order=[Role.name])
-    links = {"self": ctx.url(f"/v3/OS-TRUST/trusts/{trust.id}/roles")}
-    links |= {"next": None, "previous": None}  # type: ignore[dict-item]
+    own = ctx.url(f"/v3/OS-TRUST/trusts/{trust.id}/roles")
+    links = {"self": own, "next": None, "previous": None}
     return {"trust": found | {"roles": noun.view(ctx, roles), "roles_links": links}}
 
 

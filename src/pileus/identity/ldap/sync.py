@@ -7,6 +7,7 @@ not deleted: a wrong filter must not cost anybody their roles.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ...core.db import Database, Tx, chunks
@@ -45,13 +46,13 @@ def one_domain(db: Database, domain_id: str, hours: float) -> None:
     directory = Directory(options)
     people, teams = directory.people(), directory.teams()
     for some in chunks(people, _BATCH):
-        db.run(lambda tx, some=some: _people(tx, domain_id, some, hours))  # type: ignore[misc]
+        db.run(partial(_people, domain_id=domain_id, people=some, hours=hours))
     for groups in chunks(teams, _BATCH):
-        db.run(lambda tx, groups=groups: _teams(tx, domain_id, groups))  # type: ignore[misc]
+        db.run(partial(_teams, domain_id=domain_id, teams=groups))
     ids = {public_id(domain_id, one.local_id) for one in people}
     by_member = _by_member(domain_id, people, options.group_members_are_ids)
     for team in teams:
-        db.run(lambda tx, team=team: _members(tx, domain_id, team, by_member))  # type: ignore[misc]
+        db.run(partial(_members, domain_id=domain_id, team=team, by_member=by_member))
     _leave(db, domain_id, "user", ids, hours)
     gone = {public_id(domain_id, one.local_id, "group") for one in teams}
     _leave(db, domain_id, "group", gone, hours)
@@ -173,4 +174,4 @@ def _leave(db: Database, domain_id: str, kind: str, still: Iterable[str], hours:
             bump(tx)
 
     for some in chunks(db.read(find), _BATCH):
-        db.run(lambda tx, some=some: end(tx, some))  # type: ignore[misc]
+        db.run(partial(end, ids=some))
